@@ -1,0 +1,34 @@
+/*
+ * clock.h - what time it is, and an alarm.
+ *
+ * Time comes from the TSC, calibrated at boot (CPUID leaf 15h, or the PIT); the
+ * alarm is the local APIC's timer in one-shot mode.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+/* Nanoseconds since boot; never goes back. */
+nsec_t clock_now(void);
+
+/* Nanoseconds since 1970, UTC; the CMOS clock read once at boot plus clock_now(). */
+nsec_t clock_realtime(void);
+
+/*
+ * clock_set_alarm - one interrupt on IRQ_TIMER, on this CPU, at or soon after clock_now() ==
+ * @when; replaces the alarm before.
+ * @when: UINT64_MAX for none.
+ */
+void clock_set_alarm(nsec_t when);
+
+/* Busy-waits; for device bring-up only. */
+void clock_delay(nsec_t ns);
+
+/* Calibrates; called once on the boot CPU, after apic_init(). */
+void clock_init(void);
+
+/*
+ * clock_alarm_due - arch's own, for the timer interrupt: true if the alarm's time has come;
+ * else the timer is set again for what is left of it.
+ */
+bool clock_alarm_due(void);

@@ -1,0 +1,76 @@
+/*
+ * uaccess.c - judging user addresses, and moving bytes through uaccess.asm.
+ *
+ * range_ok keeps kernel addresses away from the copy routines; everything below
+ * USER_TOP is tried, and a fault there that vm_fault() cannot mend is -EFAULT.
+ */
+#include "kernel/arch/uaccess.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/lib/assert.h"
+
+size_t uaccess_copy(void *dst, const void *src, size_t n);
+size_t uaccess_clear(void *dst, size_t n);
+size_t uaccess_strncpy(char *dst, const char *src, size_t n, bool *fault);
+bool uaccess_cmpxchg(uint32_t *p, uint32_t expect, uint32_t desired, uint32_t *old);
+
+size_t
+copy_from_user_partial(void *dst, vaddr_t src, size_t n)
+{
+    if (!range_ok(src, n))
+        return 0;
+    return n - uaccess_copy(dst, (const void *)src, n);
+}
+
+size_t
+copy_to_user_partial(vaddr_t dst, const void *src, size_t n)
+{
+    if (!range_ok(dst, n))
+        return 0;
+    return n - uaccess_copy((void *)dst, src, n);
+}
+
+int
+copy_from_user(void *dst, vaddr_t src, size_t n)
+{
+    return range_ok(src, n) && uaccess_copy(dst, (const void *)src, n) == 0 ? 0 : -EFAULT;
+}
+
+int
+copy_to_user(vaddr_t dst, const void *src, size_t n)
+{
+    return range_ok(dst, n) && uaccess_copy((void *)dst, src, n) == 0 ? 0 : -EFAULT;
+}
+
+int
+clear_user(vaddr_t dst, size_t n)
+{
+    return range_ok(dst, n) && uaccess_clear((void *)dst, n) == 0 ? 0 : -EFAULT;
+}
+
+ssize_t
+strncpy_from_user(char *dst, vaddr_t src, size_t size)
+{
+    bool fault = false;
+
+    if (!range_ok(src, 0))
+        return -EFAULT;
+    /* A string may end just below USER_TOP, so not all of @size need be in range. */
+    size_t room = MIN(size, USER_TOP - src);
+    size_t n = uaccess_strncpy(dst, (const char *)src, room, &fault);
+    if (fault)
+        return -EFAULT;
+    if (n < room)
+        return n;
+    return room < size ? -EFAULT : -ENAMETOOLONG;
+}
+
+int
+uaccess_cmpxchg32(vaddr_t addr, uint32_t expect, uint32_t desired, uint32_t *old)
+{
+    ASSERT(addr % 4 == 0);
+
+    if (!range_ok(addr, sizeof(uint32_t)))
+        return -EFAULT;
+    return uaccess_cmpxchg((uint32_t *)addr, expect, desired, old) ? 0 : -EFAULT;
+}

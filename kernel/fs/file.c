@@ -1,0 +1,246 @@
+/*
+ * file.c - open files: making, closing, and what does not depend on the kind of file.
+ *
+ * An open file holds its inode and the name it was opened by.  Reading and writing go through
+ * its file_ops; here the access mode is checked and the offset kept.
+ */
+#include "kernel/fs/file.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/fs/flock.h"
+#include "kernel/fs/path.h"
+#include "kernel/fs/super.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/cred.h"
+#include "kernel/sched/thread.h"
+#include "mm/kmalloc.h"
+
+static uint64_t files_alive;
+static void (*sigpipe_hook)(void);
+
+void
+fs_set_sigpipe_hook(void (*hook)(void))
+{
+    sigpipe_hook = hook;
+}
+
+uint64_t
+file_count(void)
+{
+    return __atomic_load_n(&files_alive, __ATOMIC_RELAXED);
+}
+
+int
+file_new(struct inode *inode, struct dentry *dentry, unsigned flags, struct file **out)
+{
+    struct file *f = kzalloc(sizeof(*f));
+    int err = 0;
+
+    if (f == NULL)
+        return -ENOMEM;
+    f->refs = 1;
+    f->flags = flags;
+    mutex_init(&f->offset_lock, "offset");
+    f->inode = inode;
+    f->dentry = dentry;
+    f->fops = inode->fops;
+    inode_get(inode);
+    if (dentry != NULL)
+        dentry_get(dentry);
+    __atomic_add_fetch(&files_alive, 1, __ATOMIC_RELAXED);
+    if ((flags & O_PATH) == 0) {
+        if (f->fops == NULL)
+            err = -ENXIO;
+        else if (f->fops->open != NULL)
+            err = f->fops->open(f);
+    }
+    if (err != 0) {
+        f->fops = NULL; /* it was not opened: nothing to release */
+        file_put(f);
+        return err;
+    }
+    f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    f->stream = (flags & O_PATH) == 0 && f->fops->seek == NULL;
+    *out = f;
+    return 0;
+}
+
+void
+file_get(struct file *f)
+{
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+}
+
+void
+file_put(struct file *f)
+{
+    if (f == NULL || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (f->flock != 0)
+        flock_release(f);
+    if (f->fops != NULL && (f->flags & O_PATH) == 0 && f->fops->release != NULL)
+        f->fops->release(f);
+    dentry_put(f->dentry);
+    inode_put(f->inode);
+    kfree(f);
+    __atomic_sub_fetch(&files_alive, 1, __ATOMIC_RELAXED);
+}
+
+int
+file_check_exec(struct file *f)
+{
+    if (!S_ISREG(f->inode->mode))
+        return -EACCES;
+    return inode_permission(f->inode, X_OK) == 0 ? 0 : -EACCES;
+}
+
+ssize_t
+file_read(struct file *f, struct uio *u, off_t *pos)
+{
+    off_t none = 0;
+
+    if (!file_readable(f))
+        return -EBADF;
+    if (S_ISDIR(f->inode->mode))
+        return -EISDIR;
+    if (f->fops->read == NULL)
+        return -EINVAL;
+    if (u->left == 0)
+        return 0;
+    if (f->stream)
+        return pos != NULL ? -ESPIPE : f->fops->read(f, u, &none);
+    if (pos != NULL)
+        return f->fops->read(f, u, pos);
+    mutex_lock(&f->offset_lock);
+    ssize_t n = f->fops->read(f, u, &f->offset);
+    mutex_unlock(&f->offset_lock);
+    return n;
+}
+
+ssize_t
+file_write(struct file *f, struct uio *u, off_t *pos)
+{
+    off_t none = 0;
+    ssize_t n;
+
+    if (!file_writable(f))
+        return -EBADF;
+    if (f->fops->write == NULL)
+        return -EINVAL;
+    if (u->left == 0)
+        return 0;
+    if (f->stream) {
+        n = pos != NULL ? -ESPIPE : f->fops->write(f, u, &none);
+        if (n == -EPIPE && sigpipe_hook != NULL)
+            sigpipe_hook();
+        return n;
+    }
+    if (pos != NULL) {
+        n = f->fops->write(f, u, pos);
+    } else {
+        mutex_lock(&f->offset_lock);
+        n = f->fops->write(f, u, &f->offset);
+        mutex_unlock(&f->offset_lock);
+    }
+    if (n > 0 && (f->flags & (O_SYNC | O_DSYNC)) != 0 && S_ISREG(f->inode->mode)) {
+        int err = inode_sync(f->inode);
+        if (err != 0)
+            n = err;
+    }
+    return n;
+}
+
+ssize_t
+file_write_kernel(struct file *f, const void *buf, size_t n)
+{
+    struct iovec iov;
+    struct uio u;
+
+    uio_init_kernel(&u, &iov, (void *)(uintptr_t)buf, n);
+    return file_write(f, &u, NULL);
+}
+
+ssize_t
+file_read_kernel(struct file *f, void *buf, size_t n)
+{
+    struct iovec iov;
+    struct uio u;
+
+    uio_init_kernel(&u, &iov, buf, n);
+    return file_read(f, &u, NULL);
+}
+
+off_t
+file_seek(struct file *f, off_t off, int whence)
+{
+    if ((f->flags & O_PATH) != 0)
+        return -EBADF;
+    if (f->fops->seek == NULL)
+        return -ESPIPE;
+    if (whence < SEEK_SET || whence > SEEK_HOLE)
+        return -EINVAL;
+    mutex_lock(&f->offset_lock);
+    off_t at = f->fops->seek(f, off, whence);
+    if (at >= 0)
+        f->offset = at;
+    mutex_unlock(&f->offset_lock);
+    return at;
+}
+
+unsigned
+file_poll(struct file *f, struct poll_table *t)
+{
+    if ((f->flags & O_PATH) != 0)
+        return POLLNVAL;
+    if (f->fops->poll == NULL)
+        return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+    return f->fops->poll(f, t);
+}
+
+int
+file_mmap_object(struct file *f, bool shared, bool write, uint64_t length, struct object **out)
+{
+    if ((f->flags & O_PATH) != 0)
+        return -EBADF;
+    if (!file_readable(f) || (shared && write && !file_writable(f)))
+        return -EACCES;
+    if (f->fops->mmap == NULL)
+        return -ENODEV;
+    return f->fops->mmap(f, shared, length, out);
+}
+
+size_t
+file_path(struct file *f, char *buf, size_t size)
+{
+    bool deleted;
+
+    if (size == 0)
+        return 0;
+    if (f->dentry == NULL) {
+        int n = snprintf(buf, size, "%s:[%lu]",
+                         S_ISFIFO(f->inode->mode) ? "pipe" : "anon_inode", f->inode->ino);
+        return MIN((size_t)n, size - 1);
+    }
+    ssize_t n = dentry_path(f->dentry, NULL, buf, size, &deleted);
+    if (n < 0)
+        return strlcpy(buf, "", size);
+    if (deleted && (size_t)n + sizeof(" (deleted)") <= size) {
+        memcpy(buf + n, " (deleted)", sizeof(" (deleted)"));
+        n += (ssize_t)sizeof(" (deleted)") - 1;
+    }
+    return (size_t)n;
+}
+
+size_t
+inode_path(struct inode *i, char *buf, size_t size)
+{
+    struct dentry *d = dentry_of_inode(i);
+    struct file f = {.dentry = d, .inode = i};
+    size_t n = file_path(&f, buf, size);
+
+    dentry_put(d);
+    return n;
+}

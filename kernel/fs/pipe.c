@@ -1,0 +1,418 @@
+/*
+ * pipe.c - pipes and FIFOs.
+ *
+ * The bytes stand in a ring of 16 pages.  head and tail count bytes written and read since the
+ * pipe was last empty; a page is there from the first byte written into it until its last byte
+ * has been read.
+ * An empty pipe keeps one page, and begins again at its start.
+ *
+ * Conditions that one sleeps for are looked at without the lock, as a hint, and again with it.
+ *
+ * Locks: pipe->lock for everything in struct pipe; inode->lock for inode->pipe of a FIFO.
+ */
+#include "kernel/fs/pipe.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/fs/super.h"
+#include "kernel/lib/restart.h"
+#include "kernel/sched/thread.h"
+#include "mm/kmalloc.h"
+#include "mm/reclaim.h"
+
+#define PIPE_PAGES (PIPE_SIZE / PAGE_SIZE)
+
+struct pipe {
+    struct mutex lock;
+    uint64_t head, tail;       /* head - tail bytes are in it */
+    unsigned readers, writers; /* open files */
+    uint64_t reader_opens,
+        writer_opens; /* ever: so that a short visit ends an open() that waits */
+    unsigned users;   /* inode->lock: open files of a FIFO */
+    struct waitq readable, writable, opened;
+    char *page[PIPE_PAGES];
+};
+
+static struct super pipe_super;
+
+static struct pipe *
+pipe_alloc(void)
+{
+    struct pipe *p = kzalloc(sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    mutex_init(&p->lock, "pipe");
+    waitq_init(&p->readable);
+    waitq_init(&p->writable);
+    waitq_init(&p->opened);
+    return p;
+}
+
+static void
+pipe_free(struct pipe *p)
+{
+    for (unsigned k = 0; k < PIPE_PAGES; k++)
+        kfree(p->page[k]);
+    kfree(p);
+}
+
+static size_t
+pipe_used(const struct pipe *p)
+{
+    return READ_ONCE(p->head) - READ_ONCE(p->tail);
+}
+
+static size_t
+pipe_room(const struct pipe *p)
+{
+    return PIPE_SIZE - pipe_used(p);
+}
+
+/* The page that byte @at is in. */
+static char **
+page_at(struct pipe *p, uint64_t at)
+{
+    return &p->page[(at >> PAGE_SHIFT) % PIPE_PAGES];
+}
+
+/*
+ * Gives back the page that has just been read to its end; an empty pipe keeps one and goes back
+ * to its start.
+ */
+static void
+pipe_trim(struct pipe *p)
+{
+    char **last = page_at(p, p->tail - 1);
+
+    if (p->head != p->tail) {
+        if (page_aligned(p->tail)) {
+            kfree(*last);
+            *last = NULL;
+        }
+        return;
+    }
+    char *keep = *last;
+    *last = NULL;
+    if (p->page[0] == NULL)
+        p->page[0] = keep;
+    else
+        kfree(keep);
+    p->head = p->tail = 0;
+}
+
+/* Moves up to @n bytes out, pipe->lock held. */
+static int
+pipe_take(struct pipe *p, struct uio *u, size_t n)
+{
+    int err = 0;
+
+    while (n > 0 && err == 0) {
+        size_t in = p->tail & PAGE_MASK, before = u->left;
+        size_t m = MIN(n, PAGE_SIZE - in);
+
+        err = uio_put(u, *page_at(p, p->tail) + in, m);
+        m = before - u->left;
+        if (m == 0)
+            break;
+        p->tail += m;
+        n -= m;
+        pipe_trim(p);
+    }
+    return err;
+}
+
+/* Moves up to @n <= room bytes in, pipe->lock held. */
+static int
+pipe_give(struct pipe *p, struct uio *u, size_t n)
+{
+    int err = 0;
+
+    while (n > 0 && err == 0) {
+        char **page = page_at(p, p->head);
+        size_t in = p->head & PAGE_MASK, before = u->left;
+        size_t m = MIN(n, PAGE_SIZE - in);
+
+        if (*page == NULL && (*page = kmalloc(PAGE_SIZE)) == NULL)
+            return -ENOMEM;
+        err = uio_take(u, *page + in, m);
+        m = before - u->left;
+        p->head += m;
+        n -= m;
+    }
+    return err;
+}
+
+static ssize_t
+pipe_read(struct file *f, struct uio *u, off_t *pos UNUSED)
+{
+    struct pipe *p = f->private;
+    size_t want = u->left;
+    int err = 0;
+
+    if (want == 0)
+        return 0;
+    mutex_lock(&p->lock);
+    while (pipe_used(p) == 0 && p->writers > 0 && err == 0) {
+        mutex_unlock(&p->lock);
+        if ((f->flags & O_NONBLOCK) != 0)
+            return -EAGAIN;
+        err = wait_event_interruptible(&p->readable,
+                                       pipe_used(p) > 0 || READ_ONCE(p->writers) == 0);
+        mutex_lock(&p->lock);
+    }
+    if (pipe_used(p) > 0) { /* a signal may have come as well: the bytes go first */
+        err = pipe_take(p, u, MIN(want, pipe_used(p)));
+        waitq_wake_all(&p->writable);
+    }
+    mutex_unlock(&p->lock);
+    if (u->left != want)
+        return (ssize_t)(want - u->left);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* Waits until @need bytes fit. pipe->lock held on entry and return. */
+static int
+wait_room(struct file *f, struct pipe *p, size_t need)
+{
+    if ((f->flags & O_NONBLOCK) != 0)
+        return -EAGAIN;
+    mutex_unlock(&p->lock);
+    int err = wait_event_interruptible(&p->writable,
+                                       pipe_room(p) >= need || READ_ONCE(p->readers) == 0);
+    mutex_lock(&p->lock);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* One step of a write. pipe->lock held. Returns 0 to go on. */
+static int
+write_step(struct file *f, struct pipe *p, struct uio *u, size_t need)
+{
+    if (p->readers == 0)
+        return -EPIPE;
+    if (pipe_room(p) < need)
+        return wait_room(f, p, need);
+    int err = pipe_give(p, u, MIN(u->left, pipe_room(p)));
+    waitq_wake_all(&p->readable);
+    if (err == -ENOMEM) {
+        mutex_unlock(&p->lock);
+        err = reclaim_wait(current_thread()->space);
+        mutex_lock(&p->lock);
+    }
+    return err;
+}
+
+static ssize_t
+pipe_write(struct file *f, struct uio *u, off_t *pos UNUSED)
+{
+    struct pipe *p = f->private;
+    size_t want = u->left;
+    int err = 0;
+
+    if (want == 0)
+        return 0;
+    mutex_lock(&p->lock);
+    while (u->left > 0 && err == 0)
+        err = write_step(f, p, u, want <= PIPE_BUF ? u->left : 1);
+    mutex_unlock(&p->lock);
+    return u->left != want ? (ssize_t)(want - u->left) : err;
+}
+
+static unsigned
+pipe_poll(struct file *f, struct poll_table *t)
+{
+    struct pipe *p = f->private;
+    unsigned events = 0;
+
+    if (file_readable(f)) {
+        poll_wait(t, &p->readable);
+        if (pipe_used(p) > 0)
+            events |= POLLIN | POLLRDNORM;
+        if (READ_ONCE(p->writers) == 0)
+            events |= POLLHUP;
+    }
+    if (file_writable(f)) {
+        poll_wait(t, &p->writable);
+        if (pipe_room(p) >= PIPE_BUF)
+            events |= POLLOUT | POLLWRNORM;
+        if (READ_ONCE(p->readers) == 0)
+            events |= POLLERR;
+    }
+    return events;
+}
+
+static int64_t
+pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+    struct pipe *p = f->private;
+    int32_t n = (int32_t)pipe_used(p);
+
+    return cmd == FIONREAD ? copy_to_user(arg, &n, sizeof(n)) : -ENOTTY;
+}
+
+/* Counts a file in or out as reader, writer or both. */
+static void
+pipe_count(struct file *f, struct pipe *p, int by)
+{
+    mutex_lock(&p->lock);
+    if (file_readable(f)) {
+        p->readers += (unsigned)by;
+        p->reader_opens += by > 0;
+    }
+    if (file_writable(f)) {
+        p->writers += (unsigned)by;
+        p->writer_opens += by > 0;
+    }
+    mutex_unlock(&p->lock);
+    waitq_wake_all(&p->readable);
+    waitq_wake_all(&p->writable);
+    waitq_wake_all(&p->opened);
+}
+
+/* One user less of the inode's pipe; the last one frees it. */
+static void
+pipe_leave(struct inode *i, struct pipe *p)
+{
+    mutex_lock(&i->lock);
+    bool last = --p->users == 0;
+    if (last)
+        i->pipe = NULL;
+    mutex_unlock(&i->lock);
+    if (last)
+        pipe_free(p);
+}
+
+static void
+pipe_release(struct file *f)
+{
+    struct pipe *p = f->private;
+
+    pipe_count(f, p, -1);
+    pipe_leave(f->inode, p);
+}
+
+static const struct file_ops pipe_file_ops = {
+    .release = pipe_release,
+    .read = pipe_read,
+    .write = pipe_write,
+    .ioctl = pipe_ioctl,
+    .poll = pipe_poll,
+};
+
+/* open() of a FIFO waits for the other side (POSIX open()). */
+static int
+wait_other_side(struct file *f, struct pipe *p, uint64_t seen)
+{
+    if (file_readable(f) && file_writable(f))
+        return 0;
+    if (file_readable(f)) {
+        if ((f->flags & O_NONBLOCK) != 0)
+            return 0;
+        return wait_event_interruptible(&p->opened, READ_ONCE(p->writers) > 0 ||
+                                                        READ_ONCE(p->writer_opens) != seen);
+    }
+    if ((f->flags & O_NONBLOCK) != 0)
+        return READ_ONCE(p->readers) > 0 ? 0 : -ENXIO;
+    return wait_event_interruptible(&p->opened, READ_ONCE(p->readers) > 0 ||
+                                                    READ_ONCE(p->reader_opens) != seen);
+}
+
+static int
+fifo_open(struct file *f)
+{
+    struct inode *i = f->inode;
+
+    mutex_lock(&i->lock);
+    if (i->pipe == NULL)
+        i->pipe = pipe_alloc();
+    struct pipe *p = i->pipe;
+    if (p != NULL)
+        p->users++;
+    mutex_unlock(&i->lock);
+    if (p == NULL)
+        return -ENOMEM;
+    uint64_t seen = file_readable(f) ? READ_ONCE(p->writer_opens) : READ_ONCE(p->reader_opens);
+    f->private = p;
+    f->fops = &pipe_file_ops;
+    pipe_count(f, p, 1);
+    int err = wait_other_side(f, p, seen);
+    if (err != 0)
+        pipe_release(f);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+const struct file_ops fifo_file_ops = {.open = fifo_open};
+
+static const struct object_ops pipe_object_ops = {
+    .release = inode_release,
+    .describe = inode_describe,
+};
+
+static struct inode *
+pipe_alloc_inode(struct super *s UNUSED)
+{
+    return kzalloc(sizeof(struct inode));
+}
+
+static void
+pipe_free_inode(struct inode *i)
+{
+    kfree(i);
+}
+
+static void
+pipe_statfs(struct super *s UNUSED, struct abi_statfs *st)
+{
+    st->f_type = PIPEFS_MAGIC;
+    st->f_bsize = PAGE_SIZE;
+}
+
+static const struct super_ops pipe_super_ops = {
+    .alloc_inode = pipe_alloc_inode,
+    .free_inode = pipe_free_inode,
+    .statfs = pipe_statfs,
+};
+
+void
+pipe_init(void)
+{
+    super_init(&pipe_super, &pipe_super_ops);
+    pipe_super.flags = SUPER_HIDDEN;
+}
+
+int
+pipe_open_pair(unsigned flags, struct file **reader, struct file **writer)
+{
+    static const struct inode_ops no_ops;
+    static uint64_t last_ino;
+    struct inode *i;
+    int err = inode_new(&pipe_super, __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED),
+                        OBJECT_SHM, &pipe_object_ops, false, &i);
+
+    if (err != 0)
+        return err;
+    inode_init_owner(i, NULL, S_IFIFO | 0600);
+    i->ops = &no_ops;
+    i->fops = &fifo_file_ops;
+    /* A first open for both directions, so that neither real one waits; then it goes. */
+    struct file *both;
+    err = file_new(i, NULL, O_RDWR, &both);
+    if (err == 0) {
+        err = file_new(i, NULL, O_RDONLY | (flags & O_NONBLOCK), reader);
+        if (err == 0) {
+            err = file_new(i, NULL, O_WRONLY | (flags & O_NONBLOCK), writer);
+            if (err != 0)
+                file_put(*reader);
+        }
+        file_put(both);
+    }
+    inode_put(i);
+    return err;
+}
+
+int
+pipe_capacity(struct file *f)
+{
+    return f->fops == &pipe_file_ops ? (int)PIPE_SIZE : -EBADF;
+}

@@ -1,0 +1,31 @@
+/*
+ * avl.h - a balanced search tree whose nodes live inside its members (Adelson-Velsky and Landis, 1962).
+ *
+ *   - Keyed by whatever the owner's compare says; equal keys are not allowed.
+ *   - "Augmented": after a node's subtrees changed, the owner's update recomputes what the
+ *     node keeps about its subtree (the widest gap, say).
+ *   - Height is at most 1.44 log2(n): recursion is 30 deep at a million members.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct avl_node {
+    struct avl_node *left, *right;
+    int height; /* 1 for a leaf */
+};
+
+struct avl_tree {
+    struct avl_node *root;
+    bool (*less)(const struct avl_node *a, const struct avl_node *b);
+    void (*update)(struct avl_node *n); /* may be NULL */
+};
+
+/* Puts in @n, whose key is not in the tree yet. */
+void avl_insert(struct avl_tree *t, struct avl_node *n);
+
+/* Takes out @n, which is in the tree. */
+void avl_remove(struct avl_tree *t, struct avl_node *n);
+
+/* Recomputes (update) the nodes from @n up to the root, after something about @n changed that is not its order. */
+void avl_refresh(struct avl_tree *t, struct avl_node *n);

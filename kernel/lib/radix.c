@@ -1,0 +1,250 @@
+/*
+ * radix.c - a tree of 64-way nodes, six bits of the index at each level.
+ *
+ * A node at level 1 holds values, one at a higher level holds nodes.  The tree is
+ * as high as its largest index needs, so a small table is one node.  A node is its
+ * slots and nothing else, 512 bytes, which is a size that kmalloc has; that it is
+ * empty is found by looking, and the look begins beside the slot that was cleared,
+ * where a table that is emptied in order has its next value.
+ *
+ * Nodes that radix_reserve made may be empty; radix_del frees only nodes on its own
+ * path, and only when they are empty.
+ */
+#include "kernel/lib/radix.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/lib/assert.h"
+#include "mm/kmalloc.h"
+
+/* 11 levels of 6 bits cover 64. */
+#define HEIGHT_MAX 11
+
+struct radix_node {
+    void *slots[RADIX_SLOTS];
+};
+
+STATIC_ASSERT(sizeof(struct radix_node) == 512);
+
+static unsigned
+slot_of(uint64_t index, unsigned level)
+{
+    return (index >> ((level - 1) * RADIX_BITS)) & (RADIX_SLOTS - 1);
+}
+
+/* True if a tree of this height has a place for @index. */
+static bool
+height_covers(unsigned height, uint64_t index)
+{
+    return height >= HEIGHT_MAX || index >> (height * RADIX_BITS) == 0;
+}
+
+void *
+radix_get(const struct radix *r, uint64_t index)
+{
+    struct radix_node *n = r->root;
+
+    if (n == NULL || !height_covers(r->height, index))
+        return NULL;
+    for (unsigned level = r->height; level > 1 && n != NULL; level--)
+        n = n->slots[slot_of(index, level)];
+    return n == NULL ? NULL : n->slots[slot_of(index, 1)];
+}
+
+/* Puts new roots above the old one until @index fits. */
+static int
+grow(struct radix *r, uint64_t index)
+{
+    while (r->root == NULL || !height_covers(r->height, index)) {
+        struct radix_node *n = kzalloc(sizeof(*n));
+        if (n == NULL)
+            return -ENOMEM;
+        if (r->root == NULL) {
+            r->height = 1;
+            while (!height_covers(r->height, index))
+                r->height++;
+        } else {
+            n->slots[0] = r->root;
+            r->height++;
+        }
+        r->root = n;
+    }
+    return 0;
+}
+
+/* True if all slots are empty; @first is where to look first. */
+static bool
+node_empty(const struct radix_node *n, unsigned first)
+{
+    for (unsigned i = 0; i < RADIX_SLOTS; i++)
+        if (n->slots[(first + i) % RADIX_SLOTS] != NULL)
+            return false;
+    return true;
+}
+
+static bool
+only_slot_0(const struct radix_node *n)
+{
+    for (unsigned i = 1; i < RADIX_SLOTS; i++)
+        if (n->slots[i] != NULL)
+            return false;
+    return n->slots[0] != NULL;
+}
+
+/* Takes off roots through which everything goes by slot 0. */
+static void
+lower(struct radix *r)
+{
+    while (r->height > 1 && only_slot_0(r->root)) {
+        struct radix_node *n = r->root;
+        r->root = n->slots[0];
+        r->height--;
+        kfree(n);
+    }
+}
+
+/* Frees the empty nodes on the way to @index, from the leaf up. */
+static void
+prune(struct radix *r, uint64_t index)
+{
+    struct radix_node *path[HEIGHT_MAX + 1] = {0};
+    struct radix_node *n = r->root;
+    bool freed = false;
+
+    for (unsigned level = r->height; level >= 1 && n != NULL; level--) {
+        path[level] = n;
+        n = level > 1 ? n->slots[slot_of(index, level)] : NULL;
+    }
+    for (unsigned level = 1; level <= r->height; level++) {
+        if (path[level] == NULL)
+            continue; /* the way ended above */
+        if (!node_empty(path[level], slot_of(index, level))) {
+            if (freed && level == r->height)
+                lower(r);
+            return;
+        }
+        kfree(path[level]);
+        freed = true;
+        if (level == r->height) {
+            *r = (struct radix){0};
+            return;
+        }
+        path[level + 1]->slots[slot_of(index, level + 1)] = NULL;
+    }
+}
+
+/*
+ * The level-1 node for @index, made if it is missing; NULL when there is no memory, the tree
+ * as it was.
+ */
+static struct radix_node *
+make_leaf(struct radix *r, uint64_t index)
+{
+    if (grow(r, index) != 0)
+        goto no_memory;
+
+    struct radix_node *n = r->root;
+    for (unsigned level = r->height; level > 1; level--) {
+        void **slot = &n->slots[slot_of(index, level)];
+        if (*slot == NULL) {
+            *slot = kzalloc(sizeof(*n));
+            if (*slot == NULL)
+                goto no_memory;
+        }
+        n = *slot;
+    }
+    return n;
+
+no_memory:
+    if (r->root != NULL && height_covers(r->height, index))
+        prune(r, index);
+    if (r->root != NULL)
+        lower(r);
+    return NULL;
+}
+
+int
+radix_set(struct radix *r, uint64_t index, void *value)
+{
+    ASSERT(value != NULL);
+
+    struct radix_node *n = make_leaf(r, index);
+    if (n == NULL)
+        return -ENOMEM;
+    n->slots[slot_of(index, 1)] = value;
+    return 0;
+}
+
+int
+radix_reserve(struct radix *r, uint64_t index)
+{
+    return make_leaf(r, index) == NULL ? -ENOMEM : 0;
+}
+
+void *
+radix_del(struct radix *r, uint64_t index)
+{
+    struct radix_node *n = r->root;
+
+    if (n == NULL || !height_covers(r->height, index))
+        return NULL;
+    for (unsigned level = r->height; level > 1 && n != NULL; level--)
+        n = n->slots[slot_of(index, level)];
+    if (n == NULL)
+        return NULL;
+
+    void **slot = &n->slots[slot_of(index, 1)];
+    void *value = *slot;
+    *slot = NULL;
+    prune(r, index);
+    return value;
+}
+
+/*
+ * Walks down to the first used slot at or after *@index.  Returns its value, or NULL
+ * with *@index moved behind the part of the table that turned out to be empty, and
+ * *@index == 0 if that was the last part.
+ */
+static void *
+next_step(const struct radix *r, uint64_t *index)
+{
+    struct radix_node *n = r->root;
+
+    for (unsigned level = r->height; level >= 1; level--) {
+        uint64_t span = 1UL << ((level - 1) * RADIX_BITS);
+        unsigned i = slot_of(*index, level);
+        void *child = n->slots[i];
+
+        if (child == NULL) {
+            *index = (*index / span + 1) * span; /* wraps to 0 at the end of all */
+            return NULL;
+        }
+        if (level == 1)
+            return child;
+        n = child;
+    }
+    return NULL;
+}
+
+void *
+radix_next(const struct radix *r, uint64_t *index, uint64_t end)
+{
+    if (r->root == NULL)
+        return NULL;
+    while (*index < end && height_covers(r->height, *index)) {
+        uint64_t at = *index;
+        void *value = next_step(r, &at);
+
+        if (value != NULL)
+            return value;
+        if (at == 0)
+            return NULL;
+        *index = at;
+    }
+    return NULL;
+}
+
+size_t
+radix_node_size(void)
+{
+    return sizeof(struct radix_node);
+}

@@ -1,0 +1,51 @@
+/*
+ * radix.h - a table from a 64-bit index to a pointer, as a tree of 64-way nodes.
+ *
+ *   - Grows and shrinks in height with the largest index in it; an empty one has no node.
+ *   - Values are non-NULL pointers.  NULL stands for "nothing here".
+ *   - Look-up, insertion and removal take height steps: ceil(bits / 6).
+ *   - Nothing here locks or sleeps.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define RADIX_BITS  6
+#define RADIX_SLOTS (1U << RADIX_BITS)
+
+struct radix_node;
+
+struct radix {
+    struct radix_node *root;
+    unsigned height; /* levels of nodes; 0 when root is NULL */
+};
+
+/* The value at @index, or NULL. */
+void *radix_get(const struct radix *r, uint64_t index);
+
+/*
+ * radix_set - put @value at @index, where nothing or something may be.
+ * Returns: 0, or -ENOMEM with the tree unchanged.
+ */
+int radix_set(struct radix *r, uint64_t index, void *value) MUST_CHECK;
+
+/*
+ * radix_reserve - make every node that a later radix_set at @index needs.
+ * Returns: 0 (then radix_set at @index cannot fail until a radix_del), or -ENOMEM.
+ */
+int radix_reserve(struct radix *r, uint64_t index) MUST_CHECK;
+
+/*
+ * Takes the value at @index out and returns it (NULL when there was none); empty nodes are
+ * freed.
+ */
+void *radix_del(struct radix *r, uint64_t index);
+
+/*
+ * radix_next - the first value at or after *@index and before @end; *@index becomes its index.
+ * Returns NULL when there is none.
+ */
+void *radix_next(const struct radix *r, uint64_t *index, uint64_t end);
+
+/* Bytes of kernel memory that one tree of @nodes nodes takes; for the statistics. */
+size_t radix_node_size(void);

@@ -1,0 +1,336 @@
+/*
+ * exit.c - the end of a thread and of a process, and the parent that waits for it.
+ *
+ *     RUNNING --last thread exits--> ZOMBIE --wait()--> gone
+ *
+ * Everything heavy (files, memory) is given back by the dying thread itself, before it becomes a
+ * zombie; what stays is the struct process with its status.  Children go to init.
+ *
+ * Contracts: POSIX _exit "Consequences of Process Termination", wait, waitid.
+ */
+#include "kernel/abi/errno.h"
+#include "kernel/abi/sched.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/dev/tty.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/path.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/restart.h"
+#include "kernel/proc/futex.h"
+#include "kernel/proc/process.h"
+#include "mm/kmalloc.h"
+#include "mm/space.h"
+
+/* ---- ending ---- */
+
+void
+process_release_vfork_locked(struct process *p)
+{
+    if (!p->vfork_wait)
+        return;
+    p->vfork_wait = false;
+    waitq_wake_all(&p->continued);
+}
+
+/* Memory, descriptors, working directory: while the process can still sleep. */
+static void
+give_back(struct thread *t)
+{
+    struct process *p = t->task->process;
+    struct space *s = t->space;
+    struct file *exe;
+
+    files_put(t->files);
+    fs_context_put(t->fs);
+    t->files = NULL;
+    t->fs = NULL;
+
+    spin_lock(&proc_lock);
+    p->dead_minor += s->faults_minor;
+    p->dead_major += s->faults_major;
+    p->dead_peak = s->resident_peak;
+    t->space = NULL;
+    t->pagetable = NULL;
+    pagetable_load(NULL);
+    exe = p->ntasks == 1 ? p->exe : NULL;
+    if (exe != NULL)
+        p->exe = NULL;
+    process_release_vfork_locked(p);
+    spin_unlock(&proc_lock);
+    space_put(s);
+    file_put(exe);
+}
+
+/* Takes a dead child out of tree and table. The caller puts the table's reference. */
+static void
+unlink_locked(struct process *p)
+{
+    struct process *parent = p->parent;
+
+    if (parent != NULL) {
+        nsec_t user, system;
+
+        process_times_locked(p, &user, &system);
+        parent->child_user += user + p->child_user;
+        parent->child_system += system + p->child_system;
+        parent->child_minor += p->dead_minor + p->child_minor;
+        parent->child_major += p->dead_major + p->child_major;
+    }
+    list_del(&p->sibling);
+    process_leave_table_locked(p);
+}
+
+/* A stopped group that nobody can continue any more is told so: SIGHUP, SIGCONT (POSIX _exit). */
+struct stopped_query {
+    pid_t pgrp;
+    bool stopped;
+};
+
+static void
+look_for_stopped(struct process *p, void *arg)
+{
+    struct stopped_query *q = arg;
+
+    q->stopped |= p->pgrp == q->pgrp && p->stopped;
+}
+
+static void
+signal_if_member(struct process *p, void *arg)
+{
+    struct stopped_query *q = arg;
+
+    if (p->pgrp != q->pgrp)
+        return;
+    signal_send_locked(p, SIGHUP, NULL);
+    signal_send_locked(p, SIGCONT, NULL);
+}
+
+static void
+tell_orphaned_group(pid_t pgrp)
+{
+    struct stopped_query q = {pgrp, false};
+
+    if (!process_group_orphaned_locked(pgrp))
+        return;
+    process_for_each_locked(look_for_stopped, &q);
+    if (q.stopped)
+        process_for_each_locked(signal_if_member, &q);
+}
+
+/* The children get another parent. A zombie among them: init's business from now on. */
+static void
+orphan_children(struct process *p)
+{
+    struct list *l;
+
+    while ((l = list_pop_front(&p->children)) != NULL) {
+        struct process *child = list_entry(l, struct process, sibling);
+
+        child->parent = init_process;
+        list_push_back(&init_process->children, &child->sibling);
+        if (child->state == PROCESS_ZOMBIE)
+            waitq_wake_all(&init_process->wait);
+        else
+            tell_orphaned_group(child->pgrp);
+    }
+}
+
+static void
+tell_parent(struct process *p)
+{
+    struct process *parent = p->parent;
+    const struct sigaction *sa = &parent->actions[SIGCHLD - 1];
+    struct siginfo info = {.signo = SIGCHLD, .child = {.pid = p->pid}};
+    int sig = p->exit_status & 0x7f;
+
+    info.code = sig == 0 ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+    info.child.status = sig == 0 ? p->exit_status >> 8 & 0xff : sig;
+    p->no_zombie = p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
+    if (p->exit_signal != 0)
+        signal_send_locked(parent, p->exit_signal, &info);
+    waitq_wake_all(&parent->wait);
+}
+
+/* The process has no thread any more: it becomes a zombie. */
+static void
+become_zombie(struct process *p, int status)
+{
+    bool reap;
+
+    timeout_cancel(&p->alarm);
+    spin_lock(&proc_lock);
+    p->exit_status = status;
+    signal_flush(&p->pending);
+    orphan_children(p);
+    p->state = PROCESS_ZOMBIE;
+    p->stopped = false;
+    tell_orphaned_group(p->pgrp);
+    tell_parent(p);
+    reap = p->no_zombie;
+    if (reap)
+        unlink_locked(p);
+    spin_unlock(&proc_lock);
+    if (reap)
+        process_put(p); /* the table's reference */
+}
+
+/* A session leader takes the terminal with it. */
+static void
+leave_session(struct process *p)
+{
+    struct tty *tty = p->tty;
+
+    if (p->session == p->pid && tty != NULL) {
+        tty_session_ended(tty, p->session);
+        process_forget_tty(p->session);
+    }
+}
+
+static void
+clear_tid(struct task *t)
+{
+    uint32_t zero = 0;
+
+    if (t->clear_child_tid == 0 || t->thread->space->refs == 1)
+        return; /* nobody else shares the memory: nobody can see it */
+    if (copy_to_user(t->clear_child_tid, &zero, sizeof(zero)) == 0)
+        (void)futex_wake(t->clear_child_tid, 1, FUTEX_ANY);
+}
+
+void
+task_exit(int status)
+{
+    struct thread *thread = current_thread();
+    struct task *t = thread->task;
+    struct process *p = t->process;
+    nsec_t user, system;
+    bool last;
+
+    if (p == init_process)
+        panic("init ended (status %#x): there is nobody left to run anything for", status);
+    clear_tid(t);
+    if (p->ntasks == 1)
+        leave_session(p);
+    give_back(thread);
+
+    spin_lock(&proc_lock);
+    thread_times(thread, &user, &system);
+    p->dead_user += user;
+    p->dead_system += system;
+    signal_flush(&t->pending);
+    list_del(&t->link);
+    last = --p->ntasks == 0;
+    spin_unlock(&proc_lock);
+
+    if (last)
+        become_zombie(p, p->exiting ? p->group_exit_status : status);
+    kfree(thread->cred);
+    thread->cred = NULL;
+    thread->task = NULL;
+    kfree(t);
+    process_put(p);
+    thread_exit();
+}
+
+void
+process_exit(int status)
+{
+    struct process *p = current_process();
+    struct task *t;
+
+    spin_lock(&proc_lock);
+    if (!p->exiting) {
+        p->exiting = true;
+        p->group_exit_status = status;
+        list_for_each (t, &p->tasks, link)
+            if (t->thread != current_thread())
+                thread_interrupt(t->thread);
+    }
+    spin_unlock(&proc_lock);
+    task_exit(status);
+}
+
+/* ---- waiting ---- */
+
+static bool
+wanted(const struct process *child, pid_t which, unsigned options)
+{
+    bool clone = child->exit_signal != SIGCHLD;
+
+    if (!(options & WALL) && clone != !!(options & WCLONE))
+        return false;
+    if (which > 0)
+        return child->pid == which;
+    if (which == 0)
+        return child->pgrp == current_process()->pgrp;
+    return which == -1 || child->pgrp == -which;
+}
+
+/* If @child has something to tell: fills in @r, forgets it (unless WNOWAIT), returns true. */
+static bool
+collect(struct process *child, unsigned options, struct wait_result *r)
+{
+    bool keep = options & WNOWAIT;
+    struct task *t = list_first(&child->tasks, struct task, link);
+
+    r->uid = t != NULL && t->thread->cred != NULL ? t->thread->cred->uid : 0;
+    process_times_locked(child, &r->usage.user, &r->usage.system);
+    r->usage.user += child->child_user;
+    r->usage.system += child->child_system;
+    r->usage.minor = child->dead_minor + child->child_minor;
+    r->usage.major = child->dead_major + child->child_major;
+    if (child->state == PROCESS_ZOMBIE && (options & WEXITED)) {
+        r->status = child->exit_status;
+        if (!keep)
+            unlink_locked(child);
+        return true;
+    }
+    if (child->stopped && child->report_stop && (options & WUNTRACED)) {
+        r->status = child->stop_signal << 8 | 0x7f;
+        child->report_stop = keep;
+        return true;
+    }
+    if (child->report_continue && (options & WCONTINUED)) {
+        r->status = 0xffff;
+        child->report_continue = keep;
+        return true;
+    }
+    return false;
+}
+
+/* One look at the children. Returns a pid, 0: none has anything to tell, -ECHILD: there is none. *dead: to be put. */
+static int64_t
+look(pid_t which, unsigned options, struct wait_result *r, struct process **dead)
+{
+    struct process *child;
+    int64_t result = -ECHILD;
+
+    spin_lock(&proc_lock);
+    list_for_each (child, &current_process()->children, sibling) {
+        if (!wanted(child, which, options))
+            continue;
+        result = 0;
+        if (!collect(child, options, r))
+            continue;
+        result = child->pid;
+        if (child->state == PROCESS_ZOMBIE && !(options & WNOWAIT))
+            *dead = child;
+        break;
+    }
+    spin_unlock(&proc_lock);
+    return result;
+}
+
+int64_t
+process_wait(pid_t which, unsigned options, struct wait_result *r)
+{
+    struct process *dead = NULL;
+    int64_t result = 0;
+    int err = wait_event_interruptible(&current_process()->wait,
+                                       (result = look(which, options, r, &dead)) != 0 || (options & WNOHANG));
+
+    if (dead != NULL)
+        process_put(dead); /* the table's reference */
+    return err != 0 ? -ERESTARTSYS : result;
+}

@@ -1,0 +1,182 @@
+/*
+ * fork.c - a process makes another: fork, vfork, clone.
+ *
+ * The child is a copy that shares what can be shared: memory copy-on-write
+ * (mm/clone.c), or for vfork the very space, until it executes a program.
+ * The parent's registers are copied to the top of the child's kernel stack, with 0 for the result.
+ *
+ * Everything that can fail is done before the child can be seen by anybody.
+ */
+#include "kernel/abi/errno.h"
+#include "kernel/abi/sched.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/arch/trap.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/path.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/process.h"
+#include "mm/clone.h"
+#include "mm/kmalloc.h"
+#include "mm/reclaim.h"
+#include "mm/space.h"
+
+#define CLONE_KNOWN                                                                                 \
+    (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | \
+     CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | CLONE_PTRACE | CLONE_UNTRACED |    \
+     CLONE_DETACHED)
+
+/* First code of a child, in the kernel: straight to user mode. */
+static void
+child_begin(void *arg)
+{
+    struct task *t = current_task();
+
+    (void)arg;
+
+    if (t->clear_child_tid != 0 && t->set_child_tid) {
+        int ignored = copy_to_user(t->clear_child_tid, &t->tid, sizeof(t->tid));
+
+        (void)ignored; /* Linux does not care either */
+        t->set_child_tid = false;
+        if (!t->keep_clear_tid)
+            t->clear_child_tid = 0;
+    }
+    trap_return_to_user((struct trapframe *)thread_user_frame(t->thread));
+}
+
+/* The child's memory: the parent's own, or a copy. */
+static int
+share_memory(struct thread *child, uint64_t flags)
+{
+    struct space *mine = current_thread()->space;
+
+    if (flags & CLONE_VM) {
+        child->space = space_get(mine);
+    } else {
+        child->space = space_clone(mine);
+        /* Memory may be had after others have given some up. */
+        if (child->space == NULL && reclaim_wait(mine) == 0)
+            child->space = space_clone(mine);
+        if (child->space == NULL)
+            return -ENOMEM;
+    }
+    child->pagetable = &child->space->pt;
+    return 0;
+}
+
+/* The child's descriptors, working directory, memory. What was done is undone by process_discard. */
+static int
+share(struct thread *child, uint64_t flags)
+{
+    struct thread *me = current_thread();
+
+    if (flags & CLONE_FILES)
+        files_get(child->files = me->files);
+    else
+        child->files = files_fork(me->files);
+    if (flags & CLONE_FS)
+        fs_context_get(child->fs = me->fs);
+    else
+        child->fs = fs_context_fork(me->fs);
+    if (child->files == NULL || child->fs == NULL)
+        return -ENOMEM;
+    return share_memory(child, flags);
+}
+
+/* The child's registers: the parent's, but for the result, the stack and the thread pointer. */
+static void
+copy_registers(struct task *child, const struct clone_args *a, const struct trapframe *tf)
+{
+    struct thread *me = current_thread();
+    struct trapframe *child_tf = (struct trapframe *)thread_user_frame(child->thread);
+
+    *child_tf = *tf;
+    child_tf->rax = 0;
+    if (a->stack != 0)
+        child_tf->rsp = a->stack;
+    fpu_save(me->fpu);
+    memcpy(child->thread->fpu, me->fpu, fpu_size());
+    child->thread->user_fs = a->flags & CLONE_SETTLS ? a->tls : cpu_get_user_fs();
+    child->thread->user_gs = cpu_get_user_gs();
+}
+
+static void
+inherit_task(struct task *child, const struct clone_args *a)
+{
+    struct task *me = current_task();
+
+    child->blocked = me->blocked;
+    /* A child with a memory of its own, or a stack of its parent's (vfork), keeps the alternate stack. */
+    if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK))
+        child->altstack = me->altstack;
+    child->set_child_tid = a->flags & CLONE_CHILD_SETTID;
+    child->keep_clear_tid = a->flags & CLONE_CHILD_CLEARTID;
+    if (a->flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID))
+        child->clear_child_tid = a->child_tid;
+}
+
+static int
+judge_clone(const struct clone_args *a)
+{
+    if (a->flags & ~(uint64_t)CLONE_KNOWN)
+        return -EINVAL; /* threads, name spaces */
+    if (a->exit_signal < 0 || a->exit_signal > NSIG)
+        return -EINVAL;
+    if ((a->flags & CLONE_SETTLS) && a->tls >= USER_TOP)
+        return -EPERM;
+    return 0;
+}
+
+/* vfork: the parent sleeps until the child has a space of its own or is gone. */
+static void
+wait_for_vfork(struct process *child)
+{
+    wait_event(&child->continued, !READ_ONCE(child->vfork_wait));
+}
+
+int64_t
+process_clone(const struct clone_args *a, const struct trapframe *tf)
+{
+    struct process *me = current_process();
+    struct task *t;
+    int err = judge_clone(a);
+
+    if (err != 0)
+        return err;
+
+    struct process *child = process_create(me, child_begin, NULL, &t);
+
+    if (child == NULL)
+        return -EAGAIN;
+    err = share(t->thread, a->flags);
+    if (err != 0) {
+        process_discard(child, t);
+        return err;
+    }
+    copy_registers(t, a, tf);
+    inherit_task(t, a);
+    if ((a->flags & CLONE_PARENT_SETTID) && copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid)) != 0) {
+        process_discard(child, t);
+        return -EFAULT;
+    }
+
+    pid_t pid = child->pid;
+    bool vfork = a->flags & CLONE_VFORK;
+
+    spin_lock(&proc_lock);
+    child->exit_signal = a->exit_signal;
+    child->vfork_wait = vfork;
+    if (vfork)
+        process_get(child);
+    process_enter_table(child, me);
+    spin_unlock(&proc_lock);
+    thread_start(t->thread);
+    if (vfork) {
+        wait_for_vfork(child);
+        process_put(child);
+    }
+    return pid;
+}

@@ -1,0 +1,165 @@
+/*
+ * futex.c - sleeping on a word of user memory.
+ *
+ * The word is compared under futex_lock's protection against a wake-up that comes in between:
+ * the sleeper stands in the table first, looks at the word second, and sleeps third.
+ *
+ * SIMPLE: a futex is keyed by space and address, so sharing one between
+ * processes works only after fork with the key of shared memory, which comes with threads.
+ *
+ * Locks: futex_lock (spin) for the table.
+ */
+#include "kernel/proc/futex.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/spinlock.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/restart.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sched/waitq.h"
+
+#define BUCKETS 64
+
+struct sleeper {
+    struct list link; /* in its bucket; in no list: woken */
+    const struct space *space;
+    vaddr_t addr;
+    uint32_t bits;
+    struct thread *thread;
+};
+
+static struct spinlock futex_lock = SPINLOCK_INIT("futex");
+static struct list buckets[BUCKETS];
+
+static struct list *
+bucket(const struct space *s, vaddr_t addr)
+{
+    struct list *b = &buckets[((vaddr_t)s / 64 + addr / 4) % BUCKETS];
+
+    if (b->next == NULL)
+        list_init(b);
+    return b;
+}
+
+static bool
+woken(const struct sleeper *w)
+{
+    return list_empty(&w->link);
+}
+
+static int
+judge_address(vaddr_t addr)
+{
+    if (addr % sizeof(uint32_t) != 0)
+        return -EINVAL;
+    return range_ok(addr, sizeof(uint32_t)) ? 0 : -EFAULT;
+}
+
+int
+futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
+{
+    struct thread *me = current_thread();
+    struct sleeper w = {.space = me->space, .addr = addr, .bits = bits, .thread = me};
+    uint32_t now;
+    int err = judge_address(addr);
+
+    if (err != 0 || bits == 0)
+        return err != 0 ? err : -EINVAL;
+    spin_lock(&futex_lock);
+    list_push_back(bucket(me->space, addr), &w.link);
+    spin_unlock(&futex_lock);
+
+    err = copy_from_user(&now, addr, sizeof(now));
+    if (err == 0 && now != value)
+        err = -EAGAIN;
+    while (err == 0) {
+        sched_prepare_sleep();
+        if (woken(&w))
+            break;
+        err = sched_sleep(true, deadline);
+    }
+    sched_cancel_sleep();
+
+    spin_lock(&futex_lock);
+    if (woken(&w))
+        err = 0; /* a wake-up that was counted must not be lost */
+    list_del(&w.link);
+    spin_unlock(&futex_lock);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* Takes up to @n sleepers off the bucket and wakes them. futex_lock held. */
+static int
+wake_locked(vaddr_t addr, int n, uint32_t bits)
+{
+    const struct space *s = current_thread()->space;
+    struct sleeper *w, *next;
+    int done = 0;
+
+    list_for_each_safe (w, next, bucket(s, addr), link) {
+        if (done >= n)
+            break;
+        if (w->space != s || w->addr != addr || !(w->bits & bits))
+            continue;
+
+        struct thread *t = w->thread; /* @w is on its stack, and gone once it runs */
+
+        list_del(&w->link);
+        thread_wake(t);
+        done++;
+    }
+    return done;
+}
+
+int
+futex_wake(vaddr_t addr, int n, uint32_t bits)
+{
+    int err = judge_address(addr);
+
+    if (err != 0 || bits == 0)
+        return err != 0 ? err : -EINVAL;
+    spin_lock(&futex_lock);
+    int done = wake_locked(addr, n, bits);
+    spin_unlock(&futex_lock);
+    return done;
+}
+
+int
+futex_requeue(vaddr_t addr, vaddr_t to, int wake, int move, const uint32_t *expect)
+{
+    const struct space *s = current_thread()->space;
+    struct sleeper *w, *next;
+    uint32_t now;
+    int err = judge_address(addr);
+
+    if (err == 0)
+        err = judge_address(to);
+    if (err == 0 && (wake < 0 || move < 0))
+        err = -EINVAL;
+    if (err == 0 && expect != NULL) {
+        err = copy_from_user(&now, addr, sizeof(now));
+        if (err == 0 && now != *expect)
+            err = -EAGAIN;
+    }
+    if (err != 0)
+        return err;
+
+    spin_lock(&futex_lock);
+    int done = wake_locked(addr, wake, FUTEX_ANY);
+
+    list_for_each_safe (w, next, bucket(s, addr), link) {
+        if (move == 0)
+            break;
+        if (w->space != s || w->addr != addr)
+            continue;
+        list_del(&w->link);
+        w->addr = to;
+        list_push_back(bucket(s, to), &w->link);
+        done++;
+        move--;
+    }
+    spin_unlock(&futex_lock);
+    return done;
+}

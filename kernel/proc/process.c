@@ -1,0 +1,412 @@
+/*
+ * process.c - the table of processes: made, found, counted, freed.
+ *
+ * A process comes from fork.c, changes its program in exec.c, ends in exit.c.
+ * Pids are given in rising order and used again only after PID_MAX.  A pid is
+ * taken as long as it names a process, a group or a session.
+ *
+ * Locks: proc_lock guards the tree, states and signals; it is a spin lock because wake-ups follow from it.
+ */
+#include "kernel/proc/process.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/abi/sched.h"
+#include "kernel/arch/clock.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/arch/trap.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/path.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
+#include "mm/kmalloc.h"
+#include "mm/space.h"
+
+struct spinlock proc_lock = SPINLOCK_INIT("processes");
+struct process *init_process;
+
+static struct list all = LIST_INIT(all);
+static unsigned count;
+static pid_t last_pid;
+
+/* Linux's limits; the sizes of stack and descriptors are what programs expect. */
+static void
+set_default_rlimits(struct rlimit *r)
+{
+    for (unsigned i = 0; i < RLIMIT_COUNT; i++)
+        r[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+    r[RLIMIT_STACK].soft = 8 * MIB;
+    r[RLIMIT_CORE].soft = 0;
+    r[RLIMIT_NOFILE] = (struct rlimit){FILES_DEFAULT, FILES_MAX};
+    r[RLIMIT_MEMLOCK] = (struct rlimit){8 * MIB, 8 * MIB};
+}
+
+void
+process_get(struct process *p)
+{
+    __atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+}
+
+void
+process_put(struct process *p)
+{
+    if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    ASSERT(list_empty(&p->tasks) && list_empty(&p->all_link) && p->exe == NULL);
+    kfree(p);
+}
+
+struct process *
+process_find_locked(pid_t pid)
+{
+    struct process *p;
+
+    list_for_each (p, &all, all_link)
+        if (p->pid == pid)
+            return p;
+    return NULL;
+}
+
+struct task *
+task_find_locked(pid_t tid)
+{
+    struct process *p;
+    struct task *t;
+
+    list_for_each (p, &all, all_link)
+        list_for_each (t, &p->tasks, link)
+            if (t->tid == tid)
+                return t;
+    return NULL;
+}
+
+struct process *
+process_find(pid_t pid)
+{
+    spin_lock(&proc_lock);
+    struct process *p = process_find_locked(pid);
+
+    if (p != NULL)
+        process_get(p);
+    spin_unlock(&proc_lock);
+    return p;
+}
+
+struct process *
+process_next(pid_t pid)
+{
+    struct process *p, *best = NULL;
+
+    spin_lock(&proc_lock);
+    list_for_each (p, &all, all_link)
+        if (p->pid >= pid && (best == NULL || p->pid < best->pid))
+            best = p;
+    if (best != NULL)
+        process_get(best);
+    spin_unlock(&proc_lock);
+    return best;
+}
+
+void
+process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg)
+{
+    struct process *p;
+
+    ASSERT(spin_held(&proc_lock));
+    list_for_each (p, &all, all_link)
+        fn(p, arg);
+}
+
+unsigned
+process_count(void)
+{
+    return count;
+}
+
+struct space *
+process_space(struct process *p)
+{
+    struct space *s = NULL;
+
+    spin_lock(&proc_lock);
+    struct task *t = list_first(&p->tasks, struct task, link);
+
+    if (t != NULL && t->thread->space != NULL)
+        s = space_get(t->thread->space);
+    spin_unlock(&proc_lock);
+    return s;
+}
+
+void
+process_times_locked(struct process *p, nsec_t *user, nsec_t *system)
+{
+    struct task *t;
+
+    *user = p->dead_user;
+    *system = p->dead_system;
+    list_for_each (t, &p->tasks, link) {
+        nsec_t u, s;
+
+        thread_times(t->thread, &u, &s);
+        *user += u;
+        *system += s;
+    }
+}
+
+/* True if @pid names a process, a group or a session. */
+static bool
+pid_taken(pid_t pid)
+{
+    struct process *p;
+
+    list_for_each (p, &all, all_link)
+        if (p->pid == pid || p->pgrp == pid || p->session == pid)
+            return true;
+    return false;
+}
+
+/* The next free pid, or 0. proc_lock held. */
+static pid_t
+pid_alloc(void)
+{
+    for (int tries = 0; tries < PID_MAX; tries++) {
+        last_pid = last_pid >= PID_MAX ? 2 : last_pid + 1;
+        if (!pid_taken(last_pid))
+            return last_pid;
+    }
+    return 0;
+}
+
+static void
+alarm_rings(struct timeout *timeout)
+{
+    struct process *p = container_of(timeout, struct process, alarm);
+    struct siginfo info = {.signo = SIGALRM, .code = SI_KERNEL};
+
+    spin_lock(&proc_lock);
+    p->alarm_when = 0;
+    if (p->state == PROCESS_RUNNING) {
+        signal_send_locked(p, SIGALRM, &info);
+        if (p->alarm_interval != 0) {
+            p->alarm_when = timeout->when + p->alarm_interval;
+            timeout_set(timeout, p->alarm_when);
+        }
+    }
+    spin_unlock(&proc_lock);
+}
+
+static void
+inherit(struct process *p, struct process *parent)
+{
+    if (parent == NULL) {
+        set_default_rlimits(p->rlimits);
+        return;
+    }
+    memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
+    memcpy(p->actions, parent->actions, sizeof(p->actions));
+    p->personality = parent->personality;
+    p->strace = parent->strace;
+    p->nice = parent->nice;
+    p->exe = parent->exe;
+    if (p->exe != NULL)
+        file_get(p->exe);
+}
+
+/* The thread that goes with @t, with its floating-point state. */
+static int
+task_make_thread(struct task *t, void (*entry)(void *), void *arg)
+{
+    const char *name = current_task() != NULL ? current_thread()->name : "init";
+
+    t->thread = thread_create(name, entry, arg);
+    if (t->thread == NULL)
+        return -ENOMEM;
+    t->thread->fpu = kmalloc(MAX(fpu_size(), FPU_ALIGN));
+    t->thread->cred = kzalloc(sizeof(struct cred));
+    if (t->thread->fpu == NULL || t->thread->cred == NULL) {
+        kfree(t->thread->cred);
+        thread_destroy(t->thread);
+        return -ENOMEM;
+    }
+    fpu_init_area(t->thread->fpu);
+    if (current_task() != NULL)
+        *t->thread->cred = *current_thread()->cred;
+    t->thread->task = t;
+    return 0;
+}
+
+struct process *
+process_create(struct process *parent, void (*entry)(void *), void *arg, struct task **out)
+{
+    struct process *p = kzalloc(sizeof(*p));
+    struct task *t = kzalloc(sizeof(*t));
+
+    if (p == NULL || t == NULL || task_make_thread(t, entry, arg) != 0) {
+        kfree(t);
+        kfree(p);
+        return NULL;
+    }
+    p->refs = 1; /* the task's */
+    list_init(&p->children);
+    list_init(&p->sibling);
+    list_init(&p->all_link);
+    list_init(&p->tasks);
+    waitq_init(&p->wait);
+    waitq_init(&p->continued);
+    sigpending_init(&p->pending);
+    timeout_init(&p->alarm, alarm_rings);
+    p->start_time = clock_now();
+
+    t->process = p;
+    list_init(&t->link);
+    sigpending_init(&t->pending);
+    t->altstack.flags = SS_DISABLE;
+
+    spin_lock(&proc_lock);
+    inherit(p, parent);
+    t->tid = p->pid = pid_alloc();
+    p->exit_signal = SIGCHLD;
+    if (p->pid != 0) {
+        list_push_back(&p->tasks, &t->link);
+        p->ntasks = 1;
+        process_get(p); /* the table's */
+        list_push_back(&all, &p->all_link);
+        count++;
+    }
+    spin_unlock(&proc_lock);
+    *out = t;
+    if (p->pid == 0) {
+        process_discard(p, t);
+        return NULL;
+    }
+    return p;
+}
+
+void
+process_enter_table(struct process *p, struct process *parent)
+{
+    ASSERT(spin_held(&proc_lock));
+    p->parent = parent;
+    p->pgrp = parent != NULL ? parent->pgrp : p->pid;
+    p->session = parent != NULL ? parent->session : p->pid;
+    p->tty = parent != NULL ? parent->tty : NULL;
+    if (parent != NULL)
+        list_push_back(&parent->children, &p->sibling);
+}
+
+void
+process_leave_table_locked(struct process *p)
+{
+    list_del(&p->all_link);
+    count--;
+}
+
+void
+process_discard(struct process *p, struct task *t)
+{
+    struct space *s = t->thread->space;
+    struct file *exe = p->exe;
+    bool in_table;
+
+    spin_lock(&proc_lock);
+    signal_flush(&p->pending);
+    list_del(&t->link);
+    in_table = !list_empty(&p->all_link);
+    if (in_table)
+        process_leave_table_locked(p);
+    p->exe = NULL;
+    t->thread->space = NULL;
+    spin_unlock(&proc_lock);
+    if (s != NULL)
+        space_put(s);
+    file_put(exe);
+    files_put(t->thread->files);
+    fs_context_put(t->thread->fs);
+    kfree(t->thread->cred);
+    thread_destroy(t->thread);
+    kfree(t);
+    if (in_table)
+        process_put(p);
+    process_put(p);
+}
+
+/* ---- out of memory ---- */
+
+struct largest {
+    struct process *process;
+    uint64_t pages;
+};
+
+static void
+weigh(struct process *p, void *arg)
+{
+    struct largest *l = arg;
+    struct task *t = list_first(&p->tasks, struct task, link);
+
+    if (p == init_process || t == NULL || t->thread->space == NULL)
+        return;
+
+    uint64_t pages = t->thread->space->nprivate + t->thread->space->pt.tables;
+
+    if (l->process == NULL || pages > l->pages)
+        *l = (struct largest){p, pages};
+}
+
+bool
+process_kill_largest(void)
+{
+    struct largest l = {NULL, 0};
+    bool again = false;
+
+    spin_lock(&proc_lock);
+    process_for_each_locked(weigh, &l);
+    if (l.process != NULL) {
+        struct space *s = list_first(&l.process->tasks, struct task, link)->thread->space;
+
+        again = s->dying; /* it is on its way out already: wait for it */
+        s->dying = true;
+        signal_send_locked(l.process, SIGKILL, NULL);
+    }
+    spin_unlock(&proc_lock);
+    if (l.process != NULL && !again)
+        kprintf("out of memory: ended process %d (%s), which had %lu pages of its own\n", l.process->pid,
+                list_first(&l.process->tasks, struct task, link)->thread->name, l.pages);
+    return l.process != NULL;
+}
+
+/* ---- the first process ---- */
+
+static void
+init_begin(void *unused)
+{
+    static const char *const envp[] = {"HOME=/root", "PATH=/bin:/sbin:/usr/bin:/usr/sbin", "TERM=linux", NULL};
+    static const char *const argv[] = {"/sbin/init", NULL};
+    struct trapframe *tf = (struct trapframe *)thread_user_frame(current_thread());
+
+    (void)unused;
+
+    int err = process_exec_kernel(argv[0], argv, envp, tf);
+
+    if (err != 0)
+        panic("cannot run %s (error %d): does the root disk hold it?", argv[0], -err);
+    trap_return_to_user(tf);
+}
+
+void
+process_start_init(void)
+{
+    struct task *t;
+
+    init_process = process_create(NULL, init_begin, NULL, &t);
+    if (init_process == NULL)
+        panic("no memory for the first process");
+    t->thread->files = files_new();
+    t->thread->fs = fs_context_new();
+    if (t->thread->files == NULL || t->thread->fs == NULL)
+        panic("no memory for the first process");
+    spin_lock(&proc_lock);
+    process_enter_table(init_process, NULL);
+    spin_unlock(&proc_lock);
+    thread_start(t->thread);
+}

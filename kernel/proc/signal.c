@@ -1,0 +1,501 @@
+/*
+ * signal.c - signals: sent, pending, delivered.
+ *
+ *     signal_send --> pending --> thread->interrupted --> signal_deliver, on the way to user mode
+ *                                                           |-> handler (sigframe.c)
+ *                                                           |-> end the process
+ *                                                           |-> stop until SIGCONT
+ *                                                           '-> ignored
+ *
+ * Contracts: POSIX 2.4 "Signal Concepts"; signal(7).
+ *
+ * Locks: proc_lock for everything that is pending, for masks and dispositions.
+ */
+#include "kernel/proc/signal.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/trap.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/restart.h"
+#include "kernel/proc/process.h"
+#include "mm/kmalloc.h"
+#include "mm/space.h"
+
+#define QUEUE_MAX 1024 /* queued real-time signals of one process or thread */
+
+struct sigqueued {
+    struct list link;
+    struct siginfo info;
+};
+
+#define STOP_SIGNALS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+
+enum signal_default
+signal_default_action(int sig)
+{
+    switch (sig) {
+    case SIGCHLD:
+    case SIGURG:
+    case SIGWINCH:
+        return SIGNAL_IGNORE;
+    case SIGCONT:
+        return SIGNAL_CONTINUE;
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        return SIGNAL_STOP;
+    case SIGQUIT:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGXCPU:
+    case SIGXFSZ:
+    case SIGSYS:
+        return SIGNAL_CORE;
+    default:
+        return SIGNAL_TERMINATE;
+    }
+}
+
+void
+sigpending_init(struct sigpending *q)
+{
+    q->set = 0;
+    list_init(&q->queue);
+}
+
+/* Takes out all of the signals in @set. proc_lock held. */
+static void
+discard(struct sigpending *q, sigset_t set)
+{
+    struct sigqueued *e, *next;
+
+    list_for_each_safe (e, next, &q->queue, link) {
+        if (!(SIGBIT(e->info.signo) & set))
+            continue;
+        list_del(&e->link);
+        kfree(e);
+    }
+    q->set &= ~set;
+}
+
+void
+signal_flush(struct sigpending *q)
+{
+    discard(q, ~0UL);
+}
+
+bool
+signal_ignored_locked(struct process *p, int sig)
+{
+    uint64_t handler = p->actions[sig - 1].handler;
+
+    if (handler == SIG_IGN)
+        return true;
+    return handler == SIG_DFL && signal_default_action(sig) == SIGNAL_IGNORE;
+}
+
+/* The set that @t has pending and does not block. */
+static sigset_t
+deliverable(const struct task *t)
+{
+    return (t->pending.set | t->process->pending.set) & ~t->blocked;
+}
+
+void
+signal_update_locked(struct task *t)
+{
+    if (deliverable(t) != 0 || t->process->exiting || t->process->stopped)
+        thread_interrupt(t->thread);
+    else
+        t->thread->interrupted = false;
+}
+
+/* ---- sending ---- */
+
+/* Adds to a pending set; SIMPLE: without memory for its siginfo a signal is still pending, as from the kernel. */
+static void
+enqueue(struct sigpending *q, int sig, const struct siginfo *info)
+{
+    unsigned length = 0;
+    struct sigqueued *e;
+
+    if (sig < SIGRTMIN && (q->set & SIGBIT(sig)))
+        return;
+    q->set |= SIGBIT(sig);
+    list_for_each (e, &q->queue, link)
+        length++;
+    if (length >= QUEUE_MAX || (e = kzalloc(sizeof(*e))) == NULL)
+        return;
+    if (info != NULL)
+        e->info = *info;
+    else
+        e->info.code = SI_KERNEL;
+    e->info.signo = sig;
+    list_push_back(&q->queue, &e->link);
+}
+
+/* Stop signals and SIGCONT undo each other when they are sent, whatever is done about them later. */
+static void
+cancel_opposites(struct process *p, int sig)
+{
+    sigset_t opposites = sig == SIGCONT ? STOP_SIGNALS : STOP_SIGNALS & SIGBIT(sig) ? SIGBIT(SIGCONT) : 0;
+    struct task *t;
+
+    discard(&p->pending, opposites);
+    list_for_each (t, &p->tasks, link)
+        discard(&t->pending, opposites);
+    if ((sig == SIGCONT || sig == SIGKILL) && p->stopped) {
+        p->stopped = false;
+        if (sig == SIGCONT) {
+            p->report_continue = true;
+            p->report_stop = false;
+            if (p->parent != NULL) {
+                struct siginfo info = {.signo = SIGCHLD, .code = CLD_CONTINUED,
+                                       .child = {.pid = p->pid, .status = SIGCONT}};
+
+                if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+                    signal_send_locked(p->parent, SIGCHLD, &info);
+                waitq_wake_all(&p->parent->wait);
+            }
+        }
+        waitq_wake_all(&p->continued);
+    }
+}
+
+/* A signal that nobody will ever see needs no queue, unless it is blocked: it may be caught by then. */
+static bool
+dropped(struct process *p, int sig, sigset_t blocked)
+{
+    return !(blocked & SIGBIT(sig)) && signal_ignored_locked(p, sig);
+}
+
+void
+signal_send_locked(struct process *p, int sig, const struct siginfo *info)
+{
+    struct task *t, *taker = NULL;
+
+    ASSERT(spin_held(&proc_lock) && sig >= 1 && sig <= NSIG);
+    if (p->state == PROCESS_ZOMBIE || list_empty(&p->tasks))
+        return;
+    if (p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL)
+        return; /* init dies of nothing that it does not catch */
+    cancel_opposites(p, sig);
+    list_for_each (t, &p->tasks, link)
+        if (taker == NULL || (taker->blocked & SIGBIT(sig)))
+            taker = t;
+    if (dropped(p, sig, taker->blocked))
+        return;
+    enqueue(&p->pending, sig, info);
+    if (sig == SIGKILL) {
+        list_for_each (t, &p->tasks, link)
+            if (t->thread->space != NULL)
+                t->thread->space->dying = true;
+    }
+    list_for_each (t, &p->tasks, link)
+        if (!(t->blocked & SIGBIT(sig)))
+            thread_interrupt(t->thread);
+}
+
+void
+signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
+{
+    cancel_opposites(t->process, sig);
+    if (dropped(t->process, sig, t->blocked))
+        return;
+    enqueue(&t->pending, sig, info);
+    signal_update_locked(t);
+}
+
+void
+signal_send(struct process *p, int sig, const struct siginfo *info)
+{
+    spin_lock(&proc_lock);
+    signal_send_locked(p, sig, info);
+    spin_unlock(&proc_lock);
+}
+
+void
+signal_force(int sig, const struct siginfo *info)
+{
+    struct task *t = current_task();
+    struct sigaction *sa = &t->process->actions[sig - 1];
+
+    spin_lock(&proc_lock);
+    if ((t->blocked & SIGBIT(sig)) || sa->handler == SIG_IGN) {
+        sa->handler = SIG_DFL;
+        t->blocked &= ~SIGBIT(sig);
+    }
+    discard(&t->pending, SIGBIT(sig));
+    enqueue(&t->pending, sig, info);
+    signal_update_locked(t);
+    spin_unlock(&proc_lock);
+}
+
+/* ---- masks ---- */
+
+void
+signal_set_mask(sigset_t mask)
+{
+    struct task *t = current_task();
+
+    spin_lock(&proc_lock);
+    t->blocked = mask & ~UNBLOCKABLE;
+    signal_update_locked(t);
+    spin_unlock(&proc_lock);
+}
+
+void
+signal_set_temp_mask_value(sigset_t mask)
+{
+    struct task *t = current_task();
+
+    t->saved_mask = t->blocked;
+    t->restore_mask = true;
+    signal_set_mask(mask);
+}
+
+int
+signal_set_temp_mask(vaddr_t umask, size_t size)
+{
+    sigset_t mask;
+
+    if (umask == 0)
+        return 0;
+    if (size != sizeof(mask))
+        return -EINVAL;
+    if (copy_from_user(&mask, umask, sizeof(mask)) != 0)
+        return -EFAULT;
+    signal_set_temp_mask_value(mask);
+    return 0;
+}
+
+void
+signal_discard_locked(struct process *p, int sig)
+{
+    struct task *t;
+
+    discard(&p->pending, SIGBIT(sig));
+    list_for_each (t, &p->tasks, link) {
+        discard(&t->pending, SIGBIT(sig));
+        signal_update_locked(t);
+    }
+}
+
+/* exec: what was caught is back to default, what was ignored stays so. */
+void
+signal_reset_handlers(struct process *p)
+{
+    spin_lock(&proc_lock);
+    for (int i = 0; i < NSIG; i++) {
+        if (p->actions[i].handler != SIG_IGN)
+            p->actions[i].handler = SIG_DFL;
+        p->actions[i].flags = 0;
+        p->actions[i].mask = 0;
+        p->actions[i].restorer = 0;
+    }
+    spin_unlock(&proc_lock);
+}
+
+/* ---- taking ---- */
+
+/* Takes the lowest signal of @set out of @q: its number, or 0. */
+static int
+dequeue(struct sigpending *q, sigset_t set, struct siginfo *info)
+{
+    sigset_t ready = q->set & set;
+    struct sigqueued *e, *found = NULL;
+    bool more = false;
+
+    if (ready == 0)
+        return 0;
+
+    int sig = __builtin_ctzl(ready) + 1;
+
+    list_for_each (e, &q->queue, link) {
+        if (e->info.signo != sig)
+            continue;
+        if (found != NULL)
+            more = true;
+        else
+            found = e;
+    }
+    *info = (struct siginfo){.signo = sig, .code = SI_KERNEL};
+    if (found != NULL) {
+        *info = found->info;
+        list_del(&found->link);
+        kfree(found);
+    }
+    if (!more)
+        q->set &= ~SIGBIT(sig);
+    return sig;
+}
+
+int
+signal_take(sigset_t set, struct siginfo *info)
+{
+    struct task *t = current_task();
+
+    spin_lock(&proc_lock);
+    int sig = dequeue(&t->pending, set, info);
+
+    if (sig == 0)
+        sig = dequeue(&t->process->pending, set, info);
+    signal_update_locked(t);
+    spin_unlock(&proc_lock);
+    return sig;
+}
+
+/* ---- delivering ---- */
+
+/* Turns a -ERESTARTxxx in rax into what the program sees. @handler: one runs now; @restart: with SA_RESTART. */
+static void
+settle_system_call(struct trapframe *tf, bool handler, bool restart)
+{
+    int64_t result = (int64_t)tf->rax;
+
+    if (tf->vector != TRAP_SYSCALL || (result != -ERESTARTSYS && result != -ERESTARTNOHAND))
+        return;
+    if (handler && (result == -ERESTARTNOHAND || !restart)) {
+        tf->rax = (uint64_t)-EINTR;
+        return;
+    }
+    tf->rax = tf->error; /* the call's number: run the SYSCALL instruction again */
+    tf->rip -= 2;
+    tf->vector = 0; /* once */
+}
+
+/* Sleeps while the process is stopped; tells the parent. */
+static void
+stop_here(int sig)
+{
+    struct process *p = current_process();
+    struct siginfo info = {.signo = SIGCHLD, .code = CLD_STOPPED, .child = {.pid = p->pid, .status = sig}};
+
+    spin_lock(&proc_lock);
+    if (sig != 0) {
+        /* Nobody would ever continue an orphaned group; SIGSTOP means it all the same. */
+        if (sig != SIGSTOP && process_group_orphaned_locked(p->pgrp)) {
+            spin_unlock(&proc_lock);
+            return;
+        }
+        p->stopped = true;
+        p->stop_signal = sig;
+        p->report_stop = true;
+        p->report_continue = false;
+        if (p->parent != NULL) {
+            if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+                signal_send_locked(p->parent, SIGCHLD, &info);
+            waitq_wake_all(&p->parent->wait);
+        }
+    }
+    spin_unlock(&proc_lock);
+    wait_event(&p->continued, !READ_ONCE(p->stopped) || READ_ONCE(p->exiting));
+}
+
+/* A handler is to run: builds its frame and sets the mask. */
+static void
+run_handler(struct trapframe *tf, int sig, const struct sigaction *sa, const struct siginfo *info)
+{
+    struct task *t = current_task();
+    sigset_t mask = t->restore_mask ? t->saved_mask : t->blocked;
+
+    settle_system_call(tf, true, sa->flags & SA_RESTART);
+    t->sleep_until = 0;
+    t->restore_mask = false;
+    if (sigframe_build(tf, sa, info, mask) != 0) {
+        kprintf("%s[%d]: no stack for the handler of signal %d\n", t->thread->name, t->process->pid, sig);
+        process_exit(SIGSEGV);
+    }
+
+    sigset_t blocked = t->blocked | sa->mask;
+
+    if (!(sa->flags & SA_NODEFER))
+        blocked |= SIGBIT(sig);
+    signal_set_mask(blocked);
+}
+
+/* Takes the next signal that is to be dealt with; 0: none. *sa is what to do about it. */
+static int
+next_signal(struct siginfo *info, struct sigaction *sa)
+{
+    struct task *t = current_task();
+    struct process *p = t->process;
+
+    spin_lock(&proc_lock);
+    sigset_t set = ~t->blocked;
+    /* Faults of this very thread first: they belong to the instruction that is about to run. */
+    int sig = dequeue(&t->pending, set, info);
+
+    if (sig == 0)
+        sig = dequeue(&p->pending, set, info);
+    if (sig != 0) {
+        *sa = p->actions[sig - 1];
+        if ((sa->flags & SA_RESETHAND) && sa->handler > SIG_IGN)
+            p->actions[sig - 1].handler = SIG_DFL;
+    } else {
+        signal_update_locked(t);
+    }
+    spin_unlock(&proc_lock);
+    return sig;
+}
+
+/* Puts the mask back that a temporary one replaced. */
+static void
+restore_mask(void)
+{
+    struct task *t = current_task();
+
+    if (!t->restore_mask)
+        return;
+    t->restore_mask = false;
+    signal_set_mask(t->saved_mask);
+}
+
+void
+signal_deliver(struct trapframe *tf)
+{
+    struct process *p = current_process();
+    struct siginfo info;
+    struct sigaction sa;
+
+    for (;;) {
+        if (p->exiting)
+            task_exit(p->group_exit_status);
+        if (p->stopped) {
+            stop_here(0);
+            continue;
+        }
+
+        int sig = next_signal(&info, &sa);
+
+        if (sig == 0)
+            break;
+        if (sa.handler == SIG_IGN)
+            continue;
+        if (sa.handler != SIG_DFL) {
+            run_handler(tf, sig, &sa, &info);
+            return; /* what else is pending interrupts the handler's first instruction */
+        }
+        switch (signal_default_action(sig)) {
+        case SIGNAL_IGNORE:
+        case SIGNAL_CONTINUE:
+            break;
+        case SIGNAL_STOP:
+            stop_here(sig);
+            break;
+        case SIGNAL_TERMINATE:
+        case SIGNAL_CORE:
+            process_exit(sig);
+        }
+    }
+    restore_mask();
+    settle_system_call(tf, false, false);
+}

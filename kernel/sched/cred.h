@@ -1,0 +1,15 @@
+/*
+ * cred.h - in whose name a thread acts.  Value type: copied at fork, changed only by its own thread.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define CRED_GROUPS_MAX 32
+
+struct cred {
+    uid_t uid, euid, suid, fsuid;
+    gid_t gid, egid, sgid, fsgid;
+    unsigned ngroups;
+    gid_t groups[CRED_GROUPS_MAX];
+};

@@ -1,0 +1,25 @@
+/*
+ * mutex.h - mutual exclusion that sleeps.
+ *
+ * Levels of the lock order (docs/locking.md): inode 0, space 1, vm_lock 2; spin locks are leaves.
+ */
+#pragma once
+
+#include "kernel/sched/waitq.h"
+
+struct thread;
+
+struct mutex {
+    struct thread *owner; /* atomic; NULL: free */
+    uint32_t sleepers;    /* atomic: threads in mutex_lock's slow way */
+    struct waitq waiters;
+    const char *name;
+};
+
+#define MUTEX_INIT(var, text) {NULL, 0, WAITQ_INIT((var).waiters), (text)}
+
+void mutex_init(struct mutex *m, const char *name);
+void mutex_lock(struct mutex *m);                 /* sleeps; not from interrupts */
+bool mutex_try_lock(struct mutex *m) MUST_CHECK;
+void mutex_unlock(struct mutex *m);
+bool mutex_held(const struct mutex *m);           /* by the current thread */

@@ -1,0 +1,96 @@
+/*
+ * thread.h - a flow of control: a kernel stack, saved registers and a place in the scheduler.
+ *
+ * A thread knows nothing of processes: proc/ hangs its things on it by pointers
+ * that are opaque here.
+ *
+ * States:  1. RUNNABLE: on a CPU or in its run queue.
+ *          2. SLEEPING: in sched_sleep(), until a wake-up, a signal or the deadline.
+ *          3. DEAD: has called thread_exit(); its stack is freed by the next thread on that CPU.
+ */
+#pragma once
+
+#include "kernel/arch/context.h"
+#include "kernel/lib/list.h"
+#include "kernel/sched/timeout.h"
+#include "mm/layout.h"
+
+struct task;
+struct space;
+struct pagetable;
+struct files;
+struct fs_context;
+struct cred;
+
+enum thread_state { THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
+
+#define THREAD_NAME_MAX 16
+
+struct thread {
+    struct context context;        /* where it stopped */
+    vaddr_t stack;                 /* lowest address of its kernel stack, 0 for a CPU's first thread */
+    char name[THREAD_NAME_MAX];
+
+    /* Scheduler's, guarded by the run-queue lock. */
+    enum thread_state state;
+    bool wake_pending;             /* a wake-up came since sched_prepare_sleep */
+    bool preparing;                /* between sched_prepare_sleep and the sleep's end */
+    bool interruptible;            /* the present sleep ends by a signal */
+    bool on_queue;
+    uint8_t level;                 /* 0 .. SCHED_LEVELS-1, 0 runs first */
+    nsec_t slice_end;              /* when the running thread's turn is over */
+    struct list run_link;
+    struct timeout sleep_timeout;
+
+    /* Accounting: exact time on a CPU, divided into user and system by where the timer found it. */
+    nsec_t run_time, run_since;
+    uint64_t ticks_user, ticks_system;
+    uint64_t switches_voluntary, switches_forced;
+    void (*entry)(void *);
+    void *entry_arg;
+
+    /* What the layers above hang on it. NULL for kernel threads. */
+    bool frees_memory;             /* the pager and the flusher: may use the last frames, never wait for one */
+    bool interrupted;              /* a signal wants attention: set by proc, ends interruptible sleeps */
+    uint64_t user_fs, user_gs;     /* saved segment bases while not running */
+    void *fpu;                     /* XSAVE area; NULL for kernel threads */
+    struct pagetable *pagetable;   /* what to load into CR3 */
+    struct space *space;
+    struct task *task;
+    struct files *files;
+    struct fs_context *fs;
+    struct cred *cred;
+};
+
+/*
+ * thread_create - a new thread that will call @entry(@arg) in the kernel.
+ * It does not run before thread_start.
+ * Returns: the thread, or NULL when there is no memory.
+ */
+struct thread *thread_create(const char *name, void (*entry)(void *), void *arg) MUST_CHECK;
+void thread_start(struct thread *t);
+
+/* Ends the current thread; its memory is given back after the switch. */
+void thread_exit(void) NORETURN;
+
+/* Frees a thread that was never started. */
+void thread_destroy(struct thread *t);
+
+/* thread_interrupt - a signal came: sets ->interrupted and ends an interruptible sleep. Any context. */
+void thread_interrupt(struct thread *t);
+
+/* Makes a sleeping thread runnable. Any context. */
+void thread_wake(struct thread *t);
+
+/* Time in user and in system mode so far. Any thread. */
+void thread_times(const struct thread *t, nsec_t *user, nsec_t *system);
+
+/* Top of the kernel stack; the user trapframe lies right below it. */
+static inline vaddr_t
+thread_stack_top(const struct thread *t)
+{
+    return t->stack + KSTACK_SIZE;
+}
+
+/* Where a user thread's trapframe begins; a new thread's first kernel frame lies below it. */
+vaddr_t thread_user_frame(const struct thread *t);

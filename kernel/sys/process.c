@@ -1,0 +1,540 @@
+/*
+ * process.c - the system calls about processes: identity, making, ending, waiting, limits.
+ */
+#include "kernel/abi/errno.h"
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/sched.h"
+#include "kernel/abi/time.h"
+#include "kernel/arch/clock.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/trap.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/process.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sys/table.h"
+#include "mm/space.h"
+
+static struct trapframe *
+my_frame(void)
+{
+    return (struct trapframe *)thread_user_frame(current_thread());
+}
+
+/* ---- making ---- */
+
+int64_t
+sys_fork(const uint64_t a[6])
+{
+    struct clone_args c = {.exit_signal = SIGCHLD};
+
+    (void)a;
+    return process_clone(&c, my_frame());
+}
+
+int64_t
+sys_vfork(const uint64_t a[6])
+{
+    struct clone_args c = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD};
+
+    (void)a;
+    return process_clone(&c, my_frame());
+}
+
+int64_t
+sys_clone(const uint64_t a[6])
+{
+    struct clone_args c = {
+        .flags = (uint32_t)a[0] & ~(uint64_t)CSIGNAL,
+        .exit_signal = a[0] & CSIGNAL,
+        .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4],
+    };
+
+    return process_clone(&c, my_frame());
+}
+
+int64_t
+sys_execve(const uint64_t a[6])
+{
+    return process_exec(AT_FDCWD, a[0], a[1], a[2], 0, my_frame());
+}
+
+int64_t
+sys_execveat(const uint64_t a[6])
+{
+    unsigned flags = (unsigned)a[4];
+
+    if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    return process_exec((int)a[0], a[1], a[2], a[3], flags, my_frame());
+}
+
+int64_t
+sys_exit(const uint64_t a[6])
+{
+    task_exit(WAIT_EXITED((int)a[0]));
+}
+
+int64_t
+sys_exit_group(const uint64_t a[6])
+{
+    process_exit(WAIT_EXITED((int)a[0]));
+}
+
+/* ---- waiting ---- */
+
+static void
+fill_rusage(struct rusage *u, const struct rusage_times *t)
+{
+    memset(u, 0, sizeof(*u));
+    u->utime = nsec_to_timeval(t->user);
+    u->stime = nsec_to_timeval(t->system);
+    u->minflt = (int64_t)t->minor;
+    u->majflt = (int64_t)t->major;
+}
+
+int64_t
+sys_wait4(const uint64_t a[6])
+{
+    unsigned options = (unsigned)a[2];
+    struct wait_result r;
+    struct rusage usage;
+
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE))
+        return -EINVAL;
+    if ((pid_t)a[0] == INT32_MIN)
+        return -ESRCH;
+
+    int64_t pid = process_wait((pid_t)a[0], options | WEXITED, &r);
+
+    if (pid <= 0)
+        return pid;
+    if (a[1] != 0 && copy_to_user(a[1], &r.status, sizeof(r.status)) != 0)
+        return -EFAULT;
+    fill_rusage(&usage, &r.usage);
+    if (a[3] != 0 && copy_to_user(a[3], &usage, sizeof(usage)) != 0)
+        return -EFAULT;
+    return pid;
+}
+
+/* A wait status as waitid's siginfo tells it. */
+static struct siginfo
+status_info(int64_t pid, const struct wait_result *r)
+{
+    struct siginfo info = {.signo = SIGCHLD, .child = {.pid = (int32_t)pid, .uid = r->uid}};
+
+    if (r->status == 0xffff) {
+        info.code = CLD_CONTINUED;
+        info.child.status = SIGCONT;
+    } else if ((r->status & 0xff) == 0x7f) {
+        info.code = CLD_STOPPED;
+        info.child.status = r->status >> 8;
+    } else if ((r->status & 0x7f) != 0) {
+        info.code = r->status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+        info.child.status = r->status & 0x7f;
+    } else {
+        info.code = CLD_EXITED;
+        info.child.status = r->status >> 8;
+    }
+    return info;
+}
+
+int64_t
+sys_waitid(const uint64_t a[6])
+{
+    unsigned options = (unsigned)a[3];
+    pid_t id = (pid_t)a[1], which = -1;
+    struct siginfo info = {0};
+    struct wait_result r;
+    struct rusage usage;
+
+    if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
+        !(options & (WEXITED | WSTOPPED | WCONTINUED)) || a[0] > P_PGID)
+        return -EINVAL;
+    if ((a[0] == P_PID && id <= 0) || (a[0] == P_PGID && id < 0))
+        return -EINVAL;
+    if (a[0] == P_PID)
+        which = id;
+    else if (a[0] == P_PGID)
+        which = -id;
+
+    int64_t pid = process_wait(which, options, &r);
+
+    if (pid < 0)
+        return pid;
+    if (pid > 0)
+        info = status_info(pid, &r);
+    if (a[2] != 0 && copy_to_user(a[2], &info, sizeof(info)) != 0)
+        return -EFAULT;
+    fill_rusage(&usage, &r.usage);
+    if (pid > 0 && a[4] != 0 && copy_to_user(a[4], &usage, sizeof(usage)) != 0)
+        return -EFAULT;
+    return 0;
+}
+
+/* ---- who ---- */
+
+int64_t
+sys_getpid(const uint64_t a[6])
+{
+    (void)a;
+    return current_process()->pid;
+}
+
+int64_t
+sys_gettid(const uint64_t a[6])
+{
+    (void)a;
+    return current_task()->tid;
+}
+
+int64_t
+sys_getppid(const uint64_t a[6])
+{
+    (void)a;
+    spin_lock(&proc_lock);
+    struct process *parent = current_process()->parent;
+    pid_t pid = parent != NULL ? parent->pid : 0;
+    spin_unlock(&proc_lock);
+    return pid;
+}
+
+int64_t
+sys_getpgrp(const uint64_t a[6])
+{
+    (void)a;
+    return current_process()->pgrp;
+}
+
+/* Group or session of a process, 0: the caller. */
+static int64_t
+group_or_session(pid_t pid, bool session)
+{
+    int64_t result = -ESRCH;
+
+    spin_lock(&proc_lock);
+    struct process *p = pid == 0 ? current_process() : process_find_locked(pid);
+
+    if (p != NULL)
+        result = session ? p->session : p->pgrp;
+    spin_unlock(&proc_lock);
+    return result;
+}
+
+int64_t
+sys_getpgid(const uint64_t a[6])
+{
+    return group_or_session((pid_t)a[0], false);
+}
+
+int64_t
+sys_getsid(const uint64_t a[6])
+{
+    return group_or_session((pid_t)a[0], true);
+}
+
+int64_t
+sys_setpgid(const uint64_t a[6])
+{
+    return process_setpgid((pid_t)a[0], (pid_t)a[1]);
+}
+
+int64_t
+sys_setsid(const uint64_t a[6])
+{
+    (void)a;
+    return process_setsid();
+}
+
+int64_t
+sys_set_tid_address(const uint64_t a[6])
+{
+    current_task()->clear_child_tid = a[0];
+    return current_task()->tid;
+}
+
+int64_t
+sys_set_robust_list(const uint64_t a[6])
+{
+    if (a[1] != 24)
+        return -EINVAL;
+    current_task()->robust_list = a[0];
+    return 0;
+}
+
+int64_t
+sys_get_robust_list(const uint64_t a[6])
+{
+    uint64_t len = 24;
+    int64_t err = -ESRCH;
+    vaddr_t list = 0;
+
+    spin_lock(&proc_lock);
+    struct task *t = a[0] == 0 ? current_task() : task_find_locked((pid_t)a[0]);
+
+    if (t != NULL) {
+        list = t->robust_list;
+        err = process_may_signal(t->process, 0) ? 0 : -EPERM;
+    }
+    spin_unlock(&proc_lock);
+    if (err != 0)
+        return err;
+    if (copy_to_user(a[2], &len, sizeof(len)) != 0 || copy_to_user(a[1], &list, sizeof(list)) != 0)
+        return -EFAULT;
+    return 0;
+}
+
+int64_t
+sys_personality(const uint64_t a[6])
+{
+    struct process *p = current_process();
+    int64_t old = (int64_t)p->personality;
+
+    if ((uint32_t)a[0] != 0xffffffff)
+        p->personality = (uint32_t)a[0];
+    return old;
+}
+
+/* ---- limits and accounts ---- */
+
+/* The space knows the limits that faults must look at. */
+static void
+apply_limit(unsigned which, uint64_t soft)
+{
+    struct space *s = current_thread()->space;
+
+    mutex_lock(&s->lock);
+    if (which == RLIMIT_STACK)
+        s->stack_limit = soft;
+    else if (which == RLIMIT_DATA)
+        s->data_limit = soft;
+    else if (which == RLIMIT_AS)
+        s->as_limit = soft;
+    mutex_unlock(&s->lock);
+    if (which == RLIMIT_NOFILE)
+        files_set_limit(current_thread()->files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
+}
+
+/* Reads and sets one limit of the calling process. NULL: not asked for. */
+static int
+change_limit(unsigned which, const struct rlimit *new, struct rlimit *old)
+{
+    struct process *p = current_process();
+    int err = 0;
+
+    if (which >= RLIMIT_COUNT || (new != NULL && new->soft > new->hard))
+        return -EINVAL;
+    spin_lock(&proc_lock);
+    *old = p->rlimits[which];
+    if (new != NULL) {
+        if (new->hard > old->hard && (current_thread()->cred->euid != 0 || which == RLIMIT_NOFILE))
+            err = -EPERM;
+        else
+            p->rlimits[which] = *new;
+    }
+    spin_unlock(&proc_lock);
+    if (new != NULL && err == 0)
+        apply_limit(which, new->soft);
+    return err;
+}
+
+int64_t
+sys_prlimit64(const uint64_t a[6])
+{
+    struct rlimit new, old;
+    int err;
+
+    if (a[0] != 0 && (pid_t)a[0] != current_process()->pid) {
+        struct process *p = process_find((pid_t)a[0]);
+
+        if (p == NULL)
+            return -ESRCH;
+        process_put(p);
+        return -EPERM; /* SIMPLE: one's own limits only */
+    }
+    if (a[2] != 0 && copy_from_user(&new, a[2], sizeof(new)) != 0)
+        return -EFAULT;
+    err = change_limit((unsigned)a[1], a[2] != 0 ? &new : NULL, &old);
+    if (err == 0 && a[3] != 0 && copy_to_user(a[3], &old, sizeof(old)) != 0)
+        err = -EFAULT;
+    return err;
+}
+
+int64_t
+sys_getrlimit(const uint64_t a[6])
+{
+    struct rlimit old;
+    int err = change_limit((unsigned)a[0], NULL, &old);
+
+    return err != 0 ? err : copy_to_user(a[1], &old, sizeof(old));
+}
+
+int64_t
+sys_setrlimit(const uint64_t a[6])
+{
+    struct rlimit new, old;
+
+    if (copy_from_user(&new, a[1], sizeof(new)) != 0)
+        return -EFAULT;
+    return change_limit((unsigned)a[0], &new, &old);
+}
+
+int64_t
+sys_getrusage(const uint64_t a[6])
+{
+    struct process *p = current_process();
+    struct space *s = current_thread()->space;
+    struct rusage_times t;
+    struct rusage usage;
+    int who = (int)a[0];
+
+    if (who != 0 && who != -1 && who != 1)
+        return -EINVAL;
+    spin_lock(&proc_lock);
+    if (who == -1) {
+        t = (struct rusage_times){p->child_user, p->child_system, p->child_minor, p->child_major};
+    } else {
+        process_times_locked(p, &t.user, &t.system);
+        t.minor = p->dead_minor + s->faults_minor;
+        t.major = p->dead_major + s->faults_major;
+    }
+    spin_unlock(&proc_lock);
+    fill_rusage(&usage, &t);
+    if (who != -1) {
+        usage.maxrss = (int64_t)(s->resident_peak * PAGE_SIZE / KIB);
+        usage.nvcsw = (int64_t)current_thread()->switches_voluntary;
+        usage.nivcsw = (int64_t)current_thread()->switches_forced;
+    }
+    return copy_to_user(a[1], &usage, sizeof(usage));
+}
+
+int64_t
+sys_times(const uint64_t a[6])
+{
+    struct process *p = current_process();
+    const nsec_t tick = NSEC_PER_SEC / 100;
+    nsec_t user, system;
+    int64_t tms[4];
+
+    spin_lock(&proc_lock);
+    process_times_locked(p, &user, &system);
+    tms[0] = (int64_t)(user / tick);
+    tms[1] = (int64_t)(system / tick);
+    tms[2] = (int64_t)(p->child_user / tick);
+    tms[3] = (int64_t)(p->child_system / tick);
+    spin_unlock(&proc_lock);
+    if (a[0] != 0 && copy_to_user(a[0], tms, sizeof(tms)) != 0)
+        return -EFAULT;
+    return (int64_t)(clock_now() / tick);
+}
+
+/* ---- scheduling ---- */
+
+int64_t
+sys_sched_yield(const uint64_t a[6])
+{
+    (void)a;
+    sched_yield();
+    return 0;
+}
+
+int64_t
+sys_sched_getaffinity(const uint64_t a[6])
+{
+    uint64_t mask = (1UL << cpu_count) - 1;
+
+    if (a[1] < sizeof(mask) || a[1] % sizeof(mask) != 0)
+        return -EINVAL;
+    return copy_to_user(a[2], &mask, sizeof(mask)) != 0 ? -EFAULT : (int64_t)sizeof(mask);
+}
+
+int64_t
+sys_sched_setaffinity(const uint64_t a[6])
+{
+    uint64_t mask = 0;
+
+    if (copy_from_user(&mask, a[2], MIN(a[1], sizeof(mask))) != 0)
+        return -EFAULT;
+    return (mask & ((1UL << cpu_count) - 1)) != 0 ? 0 : -EINVAL;
+}
+
+int64_t
+sys_getcpu(const uint64_t a[6])
+{
+    uint32_t cpu = this_cpu()->id, node = 0;
+
+    if ((a[0] != 0 && copy_to_user(a[0], &cpu, sizeof(cpu)) != 0) ||
+        (a[1] != 0 && copy_to_user(a[1], &node, sizeof(node)) != 0))
+        return -EFAULT;
+    return 0;
+}
+
+/* SIMPLE: nice values are kept and shown; the scheduler does not look at them. */
+int64_t
+sys_getpriority(const uint64_t a[6])
+{
+    struct process *p;
+    int64_t result;
+
+    if (a[0] > 2)
+        return -EINVAL;
+    if (a[0] != 0 || a[1] == 0)
+        return 20 - current_process()->nice;
+    p = process_find((pid_t)a[1]);
+    if (p == NULL)
+        return -ESRCH;
+    result = 20 - p->nice;
+    process_put(p);
+    return result;
+}
+
+int64_t
+sys_setpriority(const uint64_t a[6])
+{
+    int nice = (int)a[2] < -20 ? -20 : (int)a[2] > 19 ? 19 : (int)a[2];
+    struct process *p;
+
+    if (a[0] > 2)
+        return -EINVAL;
+    p = a[0] != 0 || a[1] == 0 ? NULL : process_find((pid_t)a[1]);
+    if (a[0] == 0 && a[1] != 0 && p == NULL)
+        return -ESRCH;
+    (p != NULL ? p : current_process())->nice = nice;
+    if (p != NULL)
+        process_put(p);
+    return 0;
+}
+
+int64_t
+sys_sched_getparam(const uint64_t a[6])
+{
+    int32_t priority = 0;
+
+    return copy_to_user(a[1], &priority, sizeof(priority));
+}
+
+int64_t
+sys_sched_setscheduler(const uint64_t a[6])
+{
+    return a[1] == 0 ? 0 : -EPERM; /* SCHED_OTHER is all there is */
+}
+
+int64_t
+sys_sched_getscheduler(const uint64_t a[6])
+{
+    (void)a;
+    return 0;
+}
+
+int64_t
+sys_sched_get_priority_max(const uint64_t a[6])
+{
+    return a[0] == 1 || a[0] == 2 ? 99 : a[0] <= 6 && a[0] != 4 ? 0 : -EINVAL;
+}
+
+int64_t
+sys_sched_get_priority_min(const uint64_t a[6])
+{
+    return a[0] == 1 || a[0] == 2 ? 1 : a[0] <= 6 && a[0] != 4 ? 0 : -EINVAL;
+}

@@ -1,0 +1,193 @@
+/*
+ * system.c - the system calls about the machine as a whole: its name, its state, its end.
+ */
+#include "kernel/abi/errno.h"
+#include "kernel/arch/clock.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/uaccess.h"
+#include "kernel/fs/super.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/random.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/process.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sys/system.h"
+#include "kernel/sys/table.h"
+#include "mm/frame.h"
+#include "mm/kmalloc.h"
+#include "mm/object.h"
+#include "mm/reclaim.h"
+
+#define UTS_LENGTH 65
+
+struct utsname {
+    char sysname[UTS_LENGTH], nodename[UTS_LENGTH], release[UTS_LENGTH], version[UTS_LENGTH], machine[UTS_LENGTH],
+        domain[UTS_LENGTH];
+};
+
+/* "Linux" and a release that libc accepts, because the system calls are Linux's. */
+static struct utsname uts = {"Linux", "vitrine", "6.1.0-vitrine", "Vitrine", "x86_64", "(none)"};
+
+const char *
+system_hostname(void)
+{
+    return uts.nodename;
+}
+
+int64_t
+sys_uname(const uint64_t a[6])
+{
+    return copy_to_user(a[0], &uts, sizeof(uts));
+}
+
+int64_t
+sys_sethostname(const uint64_t a[6])
+{
+    char name[UTS_LENGTH] = "";
+
+    if (current_thread()->cred->euid != 0)
+        return -EPERM;
+    if (a[1] >= UTS_LENGTH)
+        return -EINVAL;
+    if (copy_from_user(name, a[0], a[1]) != 0)
+        return -EFAULT;
+    memcpy(uts.nodename, name, sizeof(name));
+    return 0;
+}
+
+struct sysinfo {
+    int64_t uptime;
+    uint64_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+    uint16_t procs, pad;
+    uint32_t pad2;
+    uint64_t totalhigh, freehigh;
+    uint32_t mem_unit, pad3;
+};
+
+STATIC_ASSERT(sizeof(struct sysinfo) == 112);
+
+int64_t
+sys_sysinfo(const uint64_t a[6])
+{
+    struct sysinfo s;
+    struct frame_stats f;
+
+    memset(&s, 0, sizeof(s));
+    frame_get_stats(&f);
+    sched_loadavg(s.loads);
+    for (unsigned i = 0; i < 3; i++)
+        s.loads[i] <<= 5; /* 16 fraction bits */
+    s.uptime = (int64_t)(clock_now() / NSEC_PER_SEC);
+    s.totalram = f.total * PAGE_SIZE;
+    s.freeram = f.free * PAGE_SIZE;
+    s.bufferram = f.by_owner[FRAME_OBJECT] * PAGE_SIZE;
+    s.procs = (uint16_t)process_count();
+    s.mem_unit = 1;
+    return copy_to_user(a[0], &s, sizeof(s));
+}
+
+int64_t
+sys_getrandom(const uint64_t a[6])
+{
+    uint8_t chunk[256];
+    size_t n = MIN(a[1], INT32_MAX);
+
+    if (a[2] & ~7UL)
+        return -EINVAL;
+    for (size_t done = 0; done < n;) {
+        size_t part = MIN(n - done, sizeof(chunk));
+
+        random_bytes(chunk, part);
+        size_t moved = copy_to_user_partial(a[0] + done, chunk, part);
+        done += moved;
+        if (moved < part)
+            return done > 0 ? (int64_t)done : -EFAULT;
+    }
+    return (int64_t)n;
+}
+
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+#define ARCH_GET_GS 0x1004
+
+int64_t
+sys_arch_prctl(const uint64_t a[6])
+{
+    uint64_t base;
+
+    switch ((int)a[0]) {
+    case ARCH_SET_FS:
+    case ARCH_SET_GS:
+        if (a[1] >= USER_TOP)
+            return -EPERM;
+        if ((int)a[0] == ARCH_SET_FS)
+            cpu_set_user_fs(a[1]);
+        else
+            cpu_set_user_gs(a[1]);
+        return 0;
+    case ARCH_GET_FS:
+    case ARCH_GET_GS:
+        base = (int)a[0] == ARCH_GET_FS ? cpu_get_user_fs() : cpu_get_user_gs();
+        return copy_to_user(a[1], &base, sizeof(base));
+    default:
+        return -EINVAL;
+    }
+}
+
+#define PR_SET_PDEATHSIG 1
+#define PR_GET_DUMPABLE  3
+#define PR_SET_DUMPABLE  4
+#define PR_SET_NAME      15
+#define PR_GET_NAME      16
+
+int64_t
+sys_prctl(const uint64_t a[6])
+{
+    char name[THREAD_NAME_MAX] = "";
+
+    switch ((int)a[0]) {
+    case PR_SET_NAME:
+        if (strncpy_from_user(name, a[1], sizeof(name)) == -EFAULT)
+            return -EFAULT;
+        name[sizeof(name) - 1] = '\0';
+        memcpy(current_thread()->name, name, sizeof(name));
+        return 0;
+    case PR_GET_NAME:
+        return copy_to_user(a[1], current_thread()->name, THREAD_NAME_MAX);
+    case PR_GET_DUMPABLE:
+        return 1;
+    case PR_SET_DUMPABLE:
+        return a[1] <= 1 ? 0 : -EINVAL;
+    default:
+        return -EINVAL;
+    }
+}
+
+#define REBOOT_MAGIC1    0xfee1deadU
+#define REBOOT_MAGIC2    672274793U
+#define REBOOT_RESTART   0x01234567U
+#define REBOOT_HALT      0xcdef0123U
+#define REBOOT_POWER_OFF 0x4321fedcU
+#define REBOOT_CAD_ON    0x89abcdefU
+#define REBOOT_CAD_OFF   0x00000000U
+
+int64_t
+sys_reboot(const uint64_t a[6])
+{
+    uint32_t cmd = (uint32_t)a[2];
+
+    if (current_thread()->cred->euid != 0)
+        return -EPERM;
+    if ((uint32_t)a[0] != REBOOT_MAGIC1 || (uint32_t)a[1] != REBOOT_MAGIC2)
+        return -EINVAL;
+    if (cmd == REBOOT_CAD_ON || cmd == REBOOT_CAD_OFF)
+        return 0;
+    if (cmd != REBOOT_RESTART && cmd != REBOOT_HALT && cmd != REBOOT_POWER_OFF)
+        return -EINVAL;
+    fs_unmount_all();
+    kprintf("%s\n", cmd == REBOOT_RESTART ? "restarting" : "power off");
+    if (cmd == REBOOT_RESTART)
+        machine_reboot();
+    machine_exit(EXIT_CODE_OK);
+}

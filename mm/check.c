@@ -1,0 +1,177 @@
+/*
+ * check.c - the invariants of docs/invariants.md, recomputed from scratch.
+ *
+ * Every entry of every page table is held against the reverse map and against
+ * what the region says; then every frame against what its owner says; counts must agree both ways.
+ *
+ * Called at the end of every test, by /proc/vitrine/check, and from gdb.
+ */
+#include "mm/check.h"
+
+#include "kernel/abi/mman.h"
+#include "kernel/lib/printf.h"
+#include "mm/anon.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+
+struct census {
+    unsigned violations;
+    uint64_t entries;     /* present user PTEs, the frame of zeros apart */
+    uint64_t rmaps;       /* links in the lists of frames */
+    uint64_t references;  /* table entries of spaces that name an anon */
+    uint64_t anon_refs;   /* sum of refs over the anons that frames name */
+    uint64_t by_owner[FRAME_OWNERS];
+};
+
+static void PRINTF_LIKE(2, 3)
+violation(struct census *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (c->violations++ > 20)
+        return;
+    kprintf("vm_check: ");
+    va_start(ap, fmt);
+    kvprintf(fmt, ap);
+    va_end(ap);
+    kprintf("\n");
+}
+
+static bool
+frame_knows(const struct frame *f, const struct space *s, vaddr_t va)
+{
+    for (const struct rmap *r = f->maps; r != NULL; r = r->next)
+        if (r->space == s && r->va == va)
+            return true;
+    return false;
+}
+
+/* Invariants 1, 2, 4 and 7, for one entry. */
+static void
+check_entry(struct census *c, struct space *s, const struct region *r, vaddr_t va, pte_t e)
+{
+    if (!frame_exists(pte_addr(e))) {
+        violation(c, "%#lx maps %#lx, which is no frame", va, pte_addr(e));
+        return;
+    }
+
+    struct frame *f = frame_of(pte_addr(e));
+
+    if (!(e.bits & PTE_U))
+        violation(c, "%#lx: the entry is not the user's", va);
+    if (pte_writable(e) && !(e.bits & PTE_NX) && !(r->prot & PROT_EXEC && r->prot & PROT_WRITE))
+        violation(c, "%#lx is writable and executable", va);
+    if (pte_writable(e) && !(r->prot & PROT_WRITE))
+        violation(c, "%#lx is writable, its region is not", va);
+    if (f == frame_zero) {
+        if (pte_writable(e))
+            violation(c, "%#lx: the frame of zeros is writable", va);
+        return;
+    }
+    c->entries++;
+    if (!frame_knows(f, s, va))
+        violation(c, "%#lx maps frame %#lx, which does not know", va, frame_addr(f));
+    if (f->busy)
+        violation(c, "%#lx maps the busy frame %#lx", va, frame_addr(f));
+    if (f->owner != FRAME_ANON && f->owner != FRAME_OBJECT)
+        violation(c, "%#lx maps frame %#lx, whose owner is %d", va, frame_addr(f), f->owner);
+    if (pte_writable(e) && !r->shared && (f->owner != FRAME_ANON || f->anon->refs != 1))
+        violation(c, "%#lx: a private page is writable and shared", va);
+}
+
+static void
+check_space(struct space *s, void *arg)
+{
+    struct census *c = arg;
+    struct region *r;
+    vaddr_t end = 0;
+    uint64_t pages = 0, privates = 0;
+    void *a;
+    pte_t *e;
+
+    region_for_each (r, s) {
+        if (!page_aligned(r->start) || !page_aligned(r->end) || r->start >= r->end || r->start < end)
+            violation(c, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start, r->end);
+        /* Nothing is mapped, and no private page lies, between the regions. */
+        if ((e = pagetable_next(&s->pt, &end, r->start)) != NULL)
+            violation(c, "%#lx is mapped outside of regions", end);
+        for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL; va += PAGE_SIZE)
+            check_entry(c, s, r, va, *e);
+        for (uint64_t i = r->start >> PAGE_SHIFT;
+             (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
+            privates++;
+            if (r->shared)
+                violation(c, "a private page in the shared region at %#lx", r->start);
+        }
+        pages += (r->end - r->start) / PAGE_SIZE;
+        end = r->end;
+    }
+    if ((e = pagetable_next(&s->pt, &end, USER_TOP)) != NULL)
+        violation(c, "%#lx is mapped outside of regions", end);
+    if (pages != s->pages)
+        violation(c, "a space of %lu pages counts %lu", pages, s->pages);
+    if (privates != s->nprivate)
+        violation(c, "%lu private pages lie in regions, %lu exist", privates, s->nprivate);
+    c->references += privates;
+}
+
+/* Invariants 2, 3, 7: a frame and its owner agree. */
+static void
+check_frame(struct frame *f, void *arg)
+{
+    struct census *c = arg;
+
+    c->by_owner[f->owner]++;
+    if (f->owner == FRAME_KMALLOC)
+        return;
+    for (const struct rmap *r = f->maps; r != NULL; r = r->next)
+        c->rmaps++;
+    if (f->maps != NULL && (f->busy || (f->owner != FRAME_ANON && f->owner != FRAME_OBJECT)))
+        violation(c, "frame %#lx (owner %d) is mapped and must not be", frame_addr(f), f->owner);
+    if (f->owner == FRAME_ANON && f->anon != NULL) {
+        if (f->anon->frame != f)
+            violation(c, "frame %#lx: its anon has another frame", frame_addr(f));
+        if (f->anon->refs == 0)
+            violation(c, "frame %#lx: its anon has no reference", frame_addr(f));
+        c->anon_refs += f->anon->refs;
+    }
+    if (f->owner == FRAME_OBJECT && f->object != NULL &&
+        radix_get(&f->object->pages, f->index) != f)
+        violation(c, "frame %#lx: page %u of its object is another", frame_addr(f), f->index);
+}
+
+/* Page-table frames that the spaces count. */
+static void
+count_tables(struct space *s, void *arg)
+{
+    *(uint64_t *)arg += s->pt.tables;
+}
+
+unsigned
+vm_check(void)
+{
+    struct census c = {0};
+    struct frame_stats stats;
+    uint64_t tables = 0;
+
+    mutex_lock(&vm_lock);
+    space_for_each(check_space, &c);
+    space_for_each(count_tables, &tables);
+    frame_for_each(check_frame, &c);
+    frame_get_stats(&stats);
+    mutex_unlock(&vm_lock);
+
+    if (c.entries != c.rmaps)
+        violation(&c, "%lu entries, %lu reverse links", c.entries, c.rmaps);
+    /* Shared memory names anons too, so spaces may name fewer than there are references, never more. */
+    if (c.references > c.anon_refs)
+        violation(&c, "%lu private pages, but only %lu references", c.references, c.anon_refs);
+    if (tables != c.by_owner[FRAME_PAGETABLE])
+        violation(&c, "%lu page tables are in use, spaces count %lu", c.by_owner[FRAME_PAGETABLE], tables);
+    for (unsigned i = FRAME_FREE + 1; i < FRAME_OWNERS; i++)
+        if (c.by_owner[i] != stats.by_owner[i])
+            violation(&c, "%lu frames of owner %u, counted %lu", c.by_owner[i], i, stats.by_owner[i]);
+    return c.violations;
+}

@@ -1,0 +1,148 @@
+/*
+ * demand.c - demand paging: nothing is loaded before it is touched.
+ *
+ * The page of a private region is the space's anon, else the page of the
+ * region's object, else zeros.  The page of a shared region is always the object's.
+ * Zeros that are only read cost no frame: the frame of zeros is mapped read-only.
+ *
+ *                         read                              write
+ *     anon exists         map; writable if refs == 1        cow_write_anon
+ *     object's page       map (private: read-only)          private: cow_write_source
+ *                                                           shared: map writable, mark dirty
+ *     nothing             map the frame of zeros            cow_write_source of the zeros
+ *
+ * Called by fault.c.  Locks: space->lock and vm_lock; what would sleep is answered by a FAULT_WAIT_*.
+ */
+#include "mm/demand.h"
+
+#include "kernel/abi/mman.h"
+#include "kernel/lib/assert.h"
+#include "mm/anon.h"
+#include "mm/cow.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+
+#define AROUND_PAGES 16 /* cached pages of a file that one read fault maps */
+
+static enum fault_result
+map(struct fault *f, struct frame *frame, unsigned prot)
+{
+    int err = rmap_enter(f->space, f->va, frame, prot, &f->tlb);
+
+    return err == 0 ? FAULT_DONE : FAULT_WAIT_MEMORY;
+}
+
+static enum fault_result
+wait_for(struct fault *f, enum fault_result what, struct object *o, pgidx_t index)
+{
+    object_get(o);
+    f->object = o;
+    f->index = index;
+    return what;
+}
+
+/* A private page that has bytes of its own. */
+static enum fault_result
+anon_page(struct fault *f, struct anon *a)
+{
+    if (a->frame->busy)
+        return FAULT_WAIT_BUSY;
+    if (f->access == PROT_WRITE)
+        return cow_write_anon(f, a);
+    return map(f, a->frame, a->refs == 1 ? f->region->prot : f->region->prot & ~PROT_WRITE);
+}
+
+/*
+ * The window of AROUND_PAGES aligned pages about the fault, cut to the region: pages of the file that
+ * are in memory anyway are mapped along, each saves a fault.
+ */
+static void
+map_around(struct fault *f)
+{
+    struct region *r = f->region;
+    uint64_t window = AROUND_PAGES * PAGE_SIZE;
+    vaddr_t va = MAX(ROUND_DOWN(f->va, window), r->start);
+    vaddr_t end = MIN(ROUND_DOWN(f->va, window) + window, r->end);
+    unsigned prot = r->prot & ~PROT_WRITE;
+
+    for (; va < end; va += PAGE_SIZE) {
+        pte_t *e = pagetable_find(&f->space->pt, va);
+        pgidx_t index = r->offset + (va - r->start) / PAGE_SIZE;
+
+        if (e == NULL || pte_present(*e) || object_beyond_end(r->object, index))
+            continue;
+        if (!r->shared && radix_get(&f->space->private, va >> PAGE_SHIFT) != NULL)
+            continue;
+
+        struct frame *frame = object_peek(r->object, index);
+
+        if (frame != NULL && rmap_enter(f->space, va, frame, prot, &f->tlb) != 0)
+            return;
+    }
+}
+
+/* A store through a shared mapping: the page needs a place on the disk first, and is dirty from now on. */
+static enum fault_result
+write_shared(struct fault *f, struct frame *frame, pgidx_t index)
+{
+    struct object *o = f->region->object;
+
+    if (o->kind == OBJECT_FILE && !frame->dirty && !f->prepared)
+        return wait_for(f, FAULT_WAIT_PREPARE, o, index);
+
+    enum fault_result r = map(f, frame, f->region->prot);
+
+    if (r == FAULT_DONE && o->kind == OBJECT_FILE)
+        object_mark_dirty(o, frame);
+    return r;
+}
+
+/* A page whose bytes are the object's. */
+static enum fault_result
+object_page(struct fault *f)
+{
+    struct region *r = f->region;
+    pgidx_t index = r->offset + (f->va - r->start) / PAGE_SIZE;
+    struct frame *frame;
+
+    if (object_beyond_end(r->object, index))
+        return FAULT_BUSERR;
+
+    enum fault_result found = object_find(r->object, index, &frame);
+
+    if (found == FAULT_WAIT_READ)
+        return wait_for(f, FAULT_WAIT_READ, r->object, index);
+    if (found != FAULT_DONE)
+        return found;
+    frame->referenced = true;
+    if (f->access == PROT_WRITE)
+        return r->shared ? write_shared(f, frame, index) : cow_write_source(f, frame);
+
+    /* Read-only even when shared and writable: the first store has to come by write_shared. */
+    bool may_write = r->shared && (r->object->kind == OBJECT_SHM || frame->dirty);
+
+    found = map(f, frame, may_write ? r->prot : r->prot & ~PROT_WRITE);
+    if (found == FAULT_DONE && r->object->kind == OBJECT_FILE)
+        map_around(f);
+    return found;
+}
+
+enum fault_result
+demand_page(struct fault *f)
+{
+    struct region *r = f->region;
+
+    ASSERT(mutex_held(&f->space->lock) && mutex_held(&vm_lock));
+    if (!r->shared) {
+        struct anon *a = radix_get(&f->space->private, f->va >> PAGE_SHIFT);
+
+        if (a != NULL)
+            return anon_page(f, a);
+        if (r->object == NULL)
+            return f->access == PROT_WRITE ? cow_write_source(f, frame_zero)
+                                           : map(f, frame_zero, r->prot & ~PROT_WRITE);
+    }
+    return object_page(f);
+}

@@ -1,0 +1,211 @@
+/*
+ * fault.c - vm_fault(): decide what a fault means, and send it to who answers it.
+ *
+ * One round: find the region (or let a stack grow), judge the access, let
+ * demand.c map the page.  If the round must wait, for a disk, a busy frame or
+ * memory, everything is let go of first, and after the wait the whole fault begins
+ * again from the region: nothing read before the wait is used after it.
+ *
+ *            +--------------------------------------------+
+ *            v                                            |
+ *     find region --> access allowed? --> demand_page --> wait
+ *            |               |                |
+ *         MAPERR          ACCERR        DONE or BUSERR
+ *
+ * Called by the #PF handler in proc/ and by vm_populate.
+ */
+#include "mm/fault.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/abi/mman.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "mm/demand.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/reclaim.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+#include "mm/stack.h"
+
+/* x86 cannot map a page for writing or fetching that is not readable; PROT_EXEC alone reads, as on Linux. */
+static bool
+region_allows(const struct region *r, unsigned access)
+{
+    if (access == PROT_READ)
+        return r->prot != PROT_NONE;
+    return (r->prot & access) != 0;
+}
+
+/* One round. Holds no lock when it returns. */
+static enum fault_result
+fault_round(struct fault *f)
+{
+    struct space *s = f->space;
+    enum fault_result result;
+
+    mutex_lock(&s->lock);
+    f->region = space_find(s, f->va);
+    if (f->region == NULL)
+        f->region = stack_grow(s, f->va);
+
+    if (f->region == NULL) {
+        result = FAULT_MAPERR;
+    } else if (!region_allows(f->region, f->access)) {
+        result = FAULT_ACCERR;
+    } else {
+        mutex_lock(&vm_lock);
+        result = demand_page(f);
+        f->io_count = object_io_count;
+        tlb_flush(&f->tlb);
+        if (result == FAULT_DONE && f->waited_for_disk)
+            s->faults_major++;
+        else if (result == FAULT_DONE)
+            s->faults_minor++;
+        s->resident_peak = MAX(s->resident_peak, s->resident_anon + s->resident_file);
+        mutex_unlock(&vm_lock);
+    }
+    mutex_unlock(&s->lock);
+    return result;
+}
+
+/* Waits for what a round said it needs, with no lock held. Returns FAULT_DONE to begin again, or an end. */
+static enum fault_result
+fault_wait(struct fault *f, enum fault_result what)
+{
+    int err = 0;
+
+    switch (what) {
+    case FAULT_WAIT_BUSY:
+        object_wait_io(f->io_count);
+        break;
+    case FAULT_WAIT_MEMORY:
+        if (reclaim_wait(f->space) != 0)
+            return FAULT_NOMEM;
+        break;
+    case FAULT_WAIT_READ:
+        f->waited_for_disk = true;
+        err = object_read_in(f->object, f->index);
+        object_put(f->object);
+        break;
+    case FAULT_WAIT_PREPARE:
+        reclaim_throttle();
+        err = f->object->ops->prepare_write(f->object, f->index);
+        object_put(f->object);
+        f->prepared = true;
+        break;
+    default:
+        return what;
+    }
+    if (err == -ENOMEM)
+        return reclaim_wait(f->space) == 0 ? FAULT_DONE : FAULT_NOMEM;
+    return err == 0 ? FAULT_DONE : FAULT_BUSERR;
+}
+
+enum fault_result
+vm_fault(struct space *s, vaddr_t va, unsigned access)
+{
+    struct fault f = {.space = s, .va = page_floor(va), .access = access};
+
+    tlb_batch_init(&f.tlb);
+    if (va >= USER_TOP)
+        return FAULT_MAPERR;
+    for (;;) {
+        enum fault_result r = fault_round(&f);
+
+        if (r < FAULT_WAIT_BUSY)
+            return r;
+        r = fault_wait(&f, r);
+        if (r != FAULT_DONE)
+            return r;
+        if (s->dying)
+            return FAULT_NOMEM;
+    }
+}
+
+int
+vm_populate(struct space *s, vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        mutex_lock(&s->lock);
+        struct region *r = space_find(s, va);
+        unsigned prot = r == NULL ? PROT_NONE : r->prot;
+        bool write = r != NULL && (prot & PROT_WRITE) && !(r->shared && r->object != NULL);
+        mutex_unlock(&s->lock);
+
+        if (r == NULL)
+            return -ENOMEM;
+        if (prot == PROT_NONE)
+            continue;
+        switch (vm_fault(s, va, write ? PROT_WRITE : PROT_READ)) {
+        case FAULT_DONE:
+            break;
+        case FAULT_BUSERR:
+            return -EFAULT;
+        default:
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* The region nearest to @va, for the sentence; space->lock held. */
+static const struct region *
+nearest_region(struct space *s, vaddr_t va)
+{
+    struct region *above = space_find_from(s, va);
+    struct region *below = above != NULL ? region_prev(s, above) : list_last(&s->regions, struct region, link);
+
+    if (above == NULL || (above->start <= va && va < above->end))
+        return above != NULL ? above : below;
+    if (below == NULL || above->start - va < va - below->end)
+        return above;
+    return below;
+}
+
+static const char *
+region_noun(const struct space *s, const struct region *r)
+{
+    if (r->grows_down)
+        return "the stack";
+    if (r->heap)
+        return "the heap";
+    if (r->object == NULL)
+        return "anonymous memory";
+    if (r->start < s->code_end && r->end > s->code_start)
+        return "the program";
+    return r->object->kind == OBJECT_SHM ? "shared memory" : "a mapped file";
+}
+
+void
+vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf, size_t size)
+{
+    const char *verb = access == PROT_WRITE  ? "write to"
+                       : access == PROT_EXEC ? "run code at"
+                                             : "read from";
+    char where[112] = "nothing is mapped at all";
+
+    mutex_lock(&s->lock);
+    const struct region *r = nearest_region(s, va);
+
+    if (r != NULL) {
+        char rights[4] = {r->prot & PROT_READ ? 'r' : '-', r->prot & PROT_WRITE ? 'w' : '-',
+                          r->prot & PROT_EXEC ? 'x' : '-', 0};
+        bool inside = r->start <= va && va < r->end;
+
+        snprintf(where, sizeof(where), "%s %s %#lx-%#lx (%s)",
+                 inside       ? "it lies in"
+                 : va >= r->end ? "the nearest region ends below it:"
+                              : "the nearest region begins above it:",
+                 region_noun(s, r), r->start, r->end, rights);
+    }
+    mutex_unlock(&s->lock);
+    snprintf(buf, size, "tried to %s %#lx: %s; %s", verb, va,
+             why == FAULT_ACCERR   ? "that is not allowed there"
+             : why == FAULT_BUSERR ? "it lies beyond the end of the file, or the disk failed"
+             : why == FAULT_NOMEM  ? "there was no memory left"
+             : va >= USER_TOP      ? "no program may use that address"
+             : va < USER_BOTTOM    ? "a NULL pointer, or close to it"
+                                   : "nothing is mapped there",
+             where);
+}

@@ -1,0 +1,61 @@
+/*
+ * fault.h - vm_fault(): what a page fault means.
+ *
+ * The answer does not depend on the page table, which is only a cache: it comes
+ * from the regions, the private pages and the objects.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+#include "mm/tlb.h"
+
+struct object;
+struct region;
+struct space;
+
+enum fault_result {
+    /* Ends. */
+    FAULT_DONE,    /* the access will succeed now: run the instruction again */
+    FAULT_MAPERR,  /* nothing is mapped there: SIGSEGV, SEGV_MAPERR */
+    FAULT_ACCERR,  /* something is, and does not allow it: SIGSEGV, SEGV_ACCERR */
+    FAULT_BUSERR,  /* beyond the end of the file, or the disk failed: SIGBUS, BUS_ADRERR */
+    FAULT_NOMEM,   /* no memory could be found, or the process was killed while it waited */
+    /* Let go of everything, wait, begin again. */
+    FAULT_WAIT_BUSY,    /* another thread reads this page in */
+    FAULT_WAIT_MEMORY,  /* for a free frame */
+    FAULT_WAIT_READ,    /* page fault->index of fault->object has to be read */
+    FAULT_WAIT_PREPARE, /* it needs a place on the disk before it may be written */
+};
+
+/* One fault on its way through fault.c, demand.c, stack.c and cow.c. */
+struct fault {
+    struct space *space;
+    vaddr_t va;            /* page-aligned */
+    unsigned access;       /* PROT_READ, PROT_WRITE or PROT_EXEC */
+    struct region *region; /* found anew in each round */
+    struct tlb_batch tlb;
+    struct object *object; /* what FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for (with a reference) */
+    pgidx_t index;
+    uint64_t io_count;     /* FAULT_WAIT_BUSY: object_io_count at the time */
+    bool prepared;         /* fault->index was prepared for writing in an earlier round */
+    bool waited_for_disk;  /* a major fault */
+};
+
+/*
+ * vm_fault - make an access possible, or say why it is not.
+ *
+ * @s:      the address space; the caller holds a reference.
+ * @va:     any user address.
+ * @access: one of PROT_READ, PROT_WRITE, PROT_EXEC.
+ * Locks:   none may be held.  Sleeps.
+ * Returns: FAULT_DONE, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUSERR or FAULT_NOMEM.
+ */
+enum fault_result vm_fault(struct space *s, vaddr_t va, unsigned access);
+
+/* Makes [start, end) present, as far as its regions allow (MAP_POPULATE, mlock). 0 or the errno of the first failure. */
+int vm_populate(struct space *s, vaddr_t start, vaddr_t end);
+
+/*
+ * vm_explain - the sentence for the log about an access that failed.
+ */
+void vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf, size_t size);

@@ -1,0 +1,158 @@
+/*
+ * kmalloc.c - small kernel objects, cut from frames.
+ *
+ * A slab is one frame of objects of one class.  Its free objects are a list
+ * threaded through their own first words; the descriptor of the frame holds its head
+ * (frame->slab), the class (frame->index) and how many objects are in use (frame->pins).
+ * Slabs with a free object are on their class's list; full ones are on none.
+ *
+ * SIMPLE: one lock for all classes.  Real kernels keep caches of objects per CPU (Bonwick 1994, 2001).
+ */
+#include "mm/kmalloc.h"
+
+#include "kernel/arch/spinlock.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/string.h"
+#include "mm/frame.h"
+
+static const uint16_t class_size[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048};
+
+#define NCLASSES ARRAY_SIZE(class_size)
+
+static struct spinlock kmalloc_lock = SPINLOCK_INIT("kmalloc");
+static struct list partial[NCLASSES];
+static uint64_t objects;
+
+static unsigned
+class_of(size_t size)
+{
+    unsigned c = 0;
+
+    while (class_size[c] < size)
+        c++;
+    return c;
+}
+
+/* Cuts a new frame into objects of class @c; NULL when there is none. */
+static struct frame *
+slab_new(unsigned c)
+{
+    struct frame *f = frame_alloc(FRAME_KMALLOC, 0);
+
+    if (f == NULL)
+        return NULL;
+
+    char *base = frame_data(f);
+    void *head = NULL;
+
+    for (size_t off = 0; off + class_size[c] <= PAGE_SIZE; off += class_size[c]) {
+        *(void **)(base + off) = head;
+        head = base + off;
+    }
+    f->slab = head;
+    f->index = c;
+    if (partial[c].next == NULL)
+        list_init(&partial[c]);
+    list_push_front(&partial[c], &f->link);
+    return f;
+}
+
+/* A whole frame: for objects of more than 2048 bytes. */
+static void *
+page_object(void)
+{
+    struct frame *f = frame_alloc(FRAME_KERNEL, 0);
+
+    if (f == NULL)
+        return NULL;
+    __atomic_add_fetch(&objects, 1, __ATOMIC_RELAXED);
+    return frame_data(f);
+}
+
+void *
+kmalloc(size_t size)
+{
+    ASSERT(size <= PAGE_SIZE);
+    if (size > class_size[NCLASSES - 1])
+        return page_object();
+
+    unsigned c = class_of(size);
+
+    spin_lock(&kmalloc_lock);
+
+    struct frame *f;
+    if (partial[c].next == NULL || list_empty(&partial[c]))
+        f = slab_new(c);
+    else
+        f = list_first(&partial[c], struct frame, link);
+
+    void *p = NULL;
+    if (f != NULL) {
+        p = f->slab;
+        f->slab = *(void **)p;
+        f->pins++;
+        objects++;
+        if (f->slab == NULL)
+            list_del(&f->link);
+    }
+    spin_unlock(&kmalloc_lock);
+    return p;
+}
+
+void *
+kzalloc(size_t size)
+{
+    void *p = kmalloc(size);
+
+    if (p != NULL)
+        memset(p, 0, size);
+    return p;
+}
+
+void
+kfree(void *p)
+{
+    if (p == NULL)
+        return;
+
+    struct frame *f = frame_of(virt_to_phys(p));
+
+    if (f->owner == FRAME_KERNEL) {
+        ASSERT(page_aligned((vaddr_t)p));
+        __atomic_sub_fetch(&objects, 1, __ATOMIC_RELAXED);
+        frame_free(f);
+        return;
+    }
+    ASSERT(f->owner == FRAME_KMALLOC);
+    ASSERT((vaddr_t)p % PAGE_SIZE % class_size[f->index] == 0);
+
+    spin_lock(&kmalloc_lock);
+    if (f->slab == NULL)
+        list_push_front(&partial[f->index], &f->link);
+    *(void **)p = f->slab;
+    f->slab = p;
+    ASSERT(f->pins > 0);
+    objects--;
+    if (--f->pins == 0) {
+        list_del(&f->link);
+        frame_free(f);
+    }
+    spin_unlock(&kmalloc_lock);
+}
+
+char *
+kstrdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *p = kmalloc(n);
+
+    if (p != NULL)
+        memcpy(p, s, n);
+    return p;
+}
+
+uint64_t
+kmalloc_count(void)
+{
+    return READ_ONCE(objects);
+}

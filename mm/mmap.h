@@ -1,0 +1,42 @@
+/*
+ * mmap.h - the memory system calls: what a program may ask of its address space.
+ *
+ * Arguments are judged here as Linux judges them; the calls in sys/ only turn
+ * descriptors into objects.  All of them take space->lock themselves, may sleep, and want no
+ * lock held.  Contracts: POSIX mmap, munmap, mprotect; mremap(2), madvise(2), mincore(2).
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct object;
+struct space;
+
+/* One mapping that is asked for. */
+struct mmap_request {
+    vaddr_t addr;          /* a wish, or with MAP_FIXED an order */
+    uint64_t len;          /* bytes, not 0 */
+    unsigned prot;         /* PROT_* */
+    unsigned flags;        /* MAP_* */
+    struct object *object; /* borrowed; NULL: anonymous */
+    uint64_t offset;       /* bytes, page-aligned */
+    unsigned max_prot;     /* what mprotect may ever give (a file opened read-only: no PROT_WRITE when shared) */
+};
+
+/* Returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EACCES. */
+int64_t vm_mmap(struct space *s, const struct mmap_request *q);
+
+int vm_munmap(struct space *s, vaddr_t addr, uint64_t len);
+int vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot);
+int64_t vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, unsigned flags, vaddr_t new);
+
+/* Returns the new break, or the old one when it could not be moved. */
+vaddr_t vm_brk(struct space *s, vaddr_t brk);
+int vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags);
+int vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice);
+
+/*
+ * vm_mincore - which pages are in memory: one byte each, bit 0.
+ * @vec: kernel memory for @pages bytes.
+ */
+int vm_mincore(struct space *s, vaddr_t addr, uint64_t pages, uint8_t *vec);

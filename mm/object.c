@@ -1,0 +1,548 @@
+/*
+ * object.c - the pages of files (the page cache) and of shared memory.
+ *
+ * A page that is missing is put into the table first, busy, and read then, with
+ * no lock held; whoever else wants it sees that it is busy and waits.  A page that is
+ * written to the disk is not busy: its entries are made read-only, so a store
+ * meanwhile faults and makes it dirty again.
+ *
+ *     absent --read_in--> busy --done--> clean <--sync-- dirty
+ *                          |                ^------store---^
+ *                          +--error--> absent
+ *
+ * A frame that is taken out of its object while somebody has it pinned is freed by the last unpin.
+ *
+ * Locks: vm_lock for everything here; never held while a file system is called.
+ */
+#include "mm/object.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
+#include "mm/anon.h"
+#include "mm/fault.h"
+#include "mm/kmalloc.h"
+#include "mm/reclaim.h"
+#include "mm/rmap.h"
+
+#define READ_SEQUENTIAL OBJECT_CLUSTER
+#define READ_RANDOM     8
+
+uint64_t object_io_count;
+uint64_t object_dirty_pages;
+
+static struct waitq io_done = WAITQ_INIT(io_done);
+static struct list dirty_objects = LIST_INIT(dirty_objects);
+
+void
+object_init(struct object *o, enum object_kind kind, const struct object_ops *ops)
+{
+    memset(o, 0, sizeof(*o));
+    o->refs = 1;
+    o->kind = kind;
+    o->ops = ops;
+    list_init(&o->dirty_link);
+}
+
+static void
+shm_release(struct object *o)
+{
+    object_drop_pages(o);
+    kfree(o);
+}
+
+static void
+shm_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
+{
+    strlcpy(path, "/dev/zero (deleted)", size);
+    *dev = 1;
+    *ino = (ino_t)((vaddr_t)o >> 4 & 0xffffff);
+}
+
+static const struct object_ops shm_ops = {.release = shm_release, .describe = shm_describe};
+
+struct object *
+object_alloc_shm(uint64_t size)
+{
+    struct object *o = kmalloc(sizeof(*o));
+
+    if (o == NULL)
+        return NULL;
+    object_init(o, OBJECT_SHM, &shm_ops);
+    o->size = size;
+    return o;
+}
+
+void
+object_get(struct object *o)
+{
+    __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+}
+
+void
+object_put(struct object *o)
+{
+    ASSERT(o->refs > 0);
+    if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        o->ops->release(o);
+}
+
+/* ---- waiting ---- */
+
+static void
+io_finished(void)
+{
+    ASSERT(mutex_held(&vm_lock));
+    object_io_count++;
+    waitq_wake_all(&io_done);
+}
+
+void
+object_wait_io(uint64_t seen)
+{
+    wait_event(&io_done, READ_ONCE(object_io_count) != seen);
+}
+
+/* Lets go of vm_lock until some I/O is done. */
+static void
+unlock_and_wait_io(void)
+{
+    uint64_t seen = object_io_count;
+
+    mutex_unlock(&vm_lock);
+    object_wait_io(seen);
+}
+
+/* ---- dirty pages ---- */
+
+void
+object_mark_dirty(struct object *o, struct frame *f)
+{
+    ASSERT(mutex_held(&vm_lock) && o->kind == OBJECT_FILE);
+    if (f->dirty || f->object == NULL)
+        return;
+    f->dirty = true;
+    if (object_dirty_pages++ == 0)
+        reclaim_dirtied();
+    if (o->ndirty++ == 0)
+        list_push_back(&dirty_objects, &o->dirty_link);
+}
+
+static void
+mark_clean(struct object *o, struct frame *f)
+{
+    if (!f->dirty)
+        return;
+    f->dirty = false;
+    object_dirty_pages--;
+    if (--o->ndirty == 0)
+        list_del(&o->dirty_link);
+}
+
+/* ---- finding and reading ---- */
+
+struct frame *
+object_peek(struct object *o, pgidx_t index)
+{
+    void *entry = radix_get(&o->pages, index);
+
+    if (entry == NULL)
+        return NULL;
+
+    struct frame *f = o->kind == OBJECT_SHM ? ((struct anon *)entry)->frame : entry;
+
+    return f->busy ? NULL : f;
+}
+
+/* The frame of a page of shared memory, made at its first use; NULL: no memory. */
+static struct frame *
+shm_page(struct object *o, pgidx_t index)
+{
+    struct anon *a = radix_get(&o->pages, index);
+
+    if (a != NULL)
+        return a->frame;
+    if (radix_reserve(&o->pages, index) != 0)
+        return NULL;
+    a = anon_alloc(frame_zero);
+    if (a == NULL || radix_set(&o->pages, index, a) != 0)
+        return NULL;
+    o->npages++;
+    return a->frame;
+}
+
+int
+object_find(struct object *o, pgidx_t index, struct frame **out)
+{
+    ASSERT(mutex_held(&vm_lock));
+    *out = o->kind == OBJECT_SHM ? shm_page(o, index) : radix_get(&o->pages, index);
+    if (*out == NULL)
+        return o->kind == OBJECT_SHM ? FAULT_WAIT_MEMORY : FAULT_WAIT_READ;
+    return (*out)->busy ? FAULT_WAIT_BUSY : FAULT_DONE;
+}
+
+/* A new frame in the table at @index, where none is; NULL: no memory. */
+static struct frame *
+insert_frame(struct object *o, pgidx_t index, unsigned flags)
+{
+    unsigned urgent = current_thread()->frees_memory ? FRAME_URGENT : 0;
+    struct frame *f = frame_alloc(FRAME_OBJECT, flags | urgent);
+
+    if (f == NULL)
+        return NULL;
+    if (radix_set(&o->pages, index, f) != 0) {
+        frame_free(f);
+        return NULL;
+    }
+    f->object = o;
+    f->index = index;
+    o->npages++;
+    return f;
+}
+
+void
+object_forget(struct frame *f)
+{
+    struct object *o = f->object;
+
+    ASSERT(mutex_held(&vm_lock) && f->owner == FRAME_OBJECT && f->maps == NULL);
+    mark_clean(o, f);
+    reclaim_remove(f);
+    radix_del(&o->pages, f->index);
+    o->npages--;
+    f->object = NULL;
+}
+
+/* Puts busy frames for a run of missing pages from @index on into the table. Returns how many. */
+static unsigned
+insert_busy_run(struct object *o, pgidx_t index, struct frame **frames)
+{
+    bool sequential = index == o->readahead || index == 0;
+    unsigned want = sequential ? READ_SEQUENTIAL : READ_RANDOM;
+    unsigned n = 0;
+
+    while (n < want && (n == 0 || !object_beyond_end(o, index + n))) {
+        if (radix_get(&o->pages, index + n) != NULL)
+            break;
+        frames[n] = insert_frame(o, index + n, 0);
+        if (frames[n] == NULL)
+            break;
+        frames[n++]->busy = true;
+    }
+    o->readahead = index + n;
+    return n;
+}
+
+int
+object_read_in(struct object *o, pgidx_t index)
+{
+    struct frame *frames[OBJECT_CLUSTER];
+
+    mutex_lock(&vm_lock);
+    if (radix_get(&o->pages, index) != NULL) { /* somebody was faster: begin again */
+        mutex_unlock(&vm_lock);
+        return 0;
+    }
+    unsigned n = insert_busy_run(o, index, frames);
+    mutex_unlock(&vm_lock);
+    if (n == 0)
+        return -ENOMEM;
+
+    int err = o->ops->read_pages(o, index, frames, n);
+
+    mutex_lock(&vm_lock);
+    for (unsigned i = 0; i < n; i++) {
+        frames[i]->busy = false;
+        if (err == 0) {
+            reclaim_add(frames[i]);
+        } else {
+            object_forget(frames[i]);
+            frame_free(frames[i]);
+        }
+    }
+    io_finished();
+    mutex_unlock(&vm_lock);
+    return err;
+}
+
+/* One try of object_get_page, vm_lock held. Returns 0 with *out, -EAGAIN: wait for I/O, -ENOENT: read it, -ENOMEM. */
+static int
+try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
+{
+    struct frame *f = o->kind == OBJECT_SHM ? shm_page(o, index) : radix_get(&o->pages, index);
+
+    if (f == NULL && o->kind == OBJECT_FILE) {
+        if (!overwrite)
+            return -ENOENT;
+        f = insert_frame(o, index, FRAME_ZEROED);
+        if (f != NULL)
+            reclaim_add(f);
+    }
+    if (f == NULL)
+        return -ENOMEM;
+    if (f->busy)
+        return -EAGAIN;
+    ASSERT(f->pins < UINT16_MAX);
+    f->pins++;
+    f->referenced = true;
+    *out = f;
+    return 0;
+}
+
+int
+object_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
+{
+    for (;;) {
+        mutex_lock(&vm_lock);
+        int err = try_get_page(o, index, overwrite, out);
+
+        if (err == -EAGAIN) {
+            unlock_and_wait_io();
+            continue;
+        }
+        mutex_unlock(&vm_lock);
+        if (err == -ENOENT) {
+            err = object_read_in(o, index);
+            if (err == 0)
+                continue;
+        }
+        if (err == -ENOMEM && reclaim_wait(current_thread()->space) == 0)
+            continue;
+        return err;
+    }
+}
+
+/* A frame without an owner, kept only for those who had it pinned. */
+static void
+free_if_orphan(struct frame *f)
+{
+    if (f->pins > 0)
+        return;
+    if ((f->owner == FRAME_OBJECT && f->object == NULL) || (f->owner == FRAME_ANON && f->anon == NULL))
+        frame_free(f);
+}
+
+void
+object_put_page(struct object *o, struct frame *f, bool dirty)
+{
+    mutex_lock(&vm_lock);
+    ASSERT(f->pins > 0);
+    f->pins--;
+    if (dirty && f->owner == FRAME_OBJECT)
+        object_mark_dirty(o, f);
+    else if (dirty)
+        f->dirty = true;
+    free_if_orphan(f);
+    mutex_unlock(&vm_lock);
+}
+
+/* ---- truncating ---- */
+
+/* True if page I/O of [start, ...) is in flight, which truncation must not overtake. */
+static bool
+io_in_flight(struct object *o, pgidx_t start)
+{
+    struct frame *f;
+
+    if (o->writing > 0)
+        return true;
+    if (o->kind == OBJECT_SHM)
+        return false;
+    for (uint64_t i = start; (f = radix_next(&o->pages, &i, UINT64_MAX)) != NULL; i++)
+        if (f->busy)
+            return true;
+    return false;
+}
+
+/* Takes the pages of [start, ...) out, from mappings too. vm_lock held. */
+static void
+remove_pages(struct object *o, pgidx_t start)
+{
+    struct tlb_batch b;
+    void *entry;
+
+    tlb_batch_init(&b);
+    for (uint64_t i = start; (entry = radix_next(&o->pages, &i, UINT64_MAX)) != NULL; i++) {
+        if (o->kind == OBJECT_SHM) {
+            struct anon *a = entry;
+
+            rmap_remove_all(a->frame, &b);
+            radix_del(&o->pages, i);
+            o->npages--;
+            anon_put(a, &b);
+        } else {
+            struct frame *f = entry;
+
+            rmap_remove_all(f, &b);
+            object_forget(f);
+            if (f->pins == 0)
+                tlb_batch_free(&b, f);
+        }
+    }
+    tlb_flush(&b);
+}
+
+/* Zeroes what lies behind @size in its page, so that a file that grows again shows zeros there. */
+static void
+zero_tail(struct object *o, uint64_t size)
+{
+    size_t from = size & PAGE_MASK;
+    struct frame *f;
+    bool dirty = false;
+
+    if (from == 0 || size >= o->size)
+        return;
+    if (object_get_page(o, size >> PAGE_SHIFT, false, &f) != 0) {
+        kprintf("object: the tail of a truncated file could not be read, so it is not zeroed\n");
+        return;
+    }
+    for (size_t i = from; i < PAGE_SIZE && !dirty; i++)
+        dirty = ((char *)frame_data(f))[i] != 0;
+    if (dirty && o->kind == OBJECT_FILE)
+        dirty = o->ops->prepare_write == NULL || o->ops->prepare_write(o, size >> PAGE_SHIFT) == 0;
+    memset((char *)frame_data(f) + from, 0, PAGE_SIZE - from);
+    object_put_page(o, f, dirty);
+}
+
+void
+object_resize(struct object *o, uint64_t size)
+{
+    pgidx_t end = (size + PAGE_MASK) >> PAGE_SHIFT;
+
+    zero_tail(o, size);
+    mutex_lock(&vm_lock);
+    if (size < o->size) {
+        o->size = size; /* first, so that nobody reads pages in behind it again */
+        while (io_in_flight(o, end)) {
+            unlock_and_wait_io();
+            mutex_lock(&vm_lock);
+        }
+        remove_pages(o, end);
+    }
+    o->size = size;
+    mutex_unlock(&vm_lock);
+}
+
+void
+object_drop_pages(struct object *o)
+{
+    mutex_lock(&vm_lock);
+    while (io_in_flight(o, 0)) {
+        unlock_and_wait_io();
+        mutex_lock(&vm_lock);
+    }
+    remove_pages(o, 0);
+    mutex_unlock(&vm_lock);
+}
+
+bool
+object_retire(struct object *o)
+{
+    bool unused;
+
+    mutex_lock(&vm_lock);
+    while (o->refs == 0 && io_in_flight(o, 0)) {
+        unlock_and_wait_io();
+        mutex_lock(&vm_lock);
+    }
+    unused = o->refs == 0;
+    if (unused)
+        remove_pages(o, 0);
+    mutex_unlock(&vm_lock);
+    return unused;
+}
+
+/* ---- writing back ---- */
+
+/* The next run of dirty pages in [*index, end): pinned, clean, write-protected. Returns its length. vm_lock held. */
+static unsigned
+take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **frames)
+{
+    struct tlb_batch b;
+    struct frame *f;
+    unsigned n = 0;
+
+    tlb_batch_init(&b);
+    for (uint64_t i = *index; n < OBJECT_CLUSTER && (f = radix_next(&o->pages, &i, end)) != NULL; i++) {
+        if (n > 0 && i != *index + n)
+            break;
+        if (!f->dirty || f->busy) {
+            if (n > 0)
+                break;
+            continue;
+        }
+        if (n == 0)
+            *index = i;
+        mark_clean(o, f);
+        rmap_write_protect(f, &b);
+        f->pins++;
+        frames[n++] = f;
+    }
+    tlb_flush(&b);
+    return n;
+}
+
+int
+object_sync(struct object *o, pgidx_t start, pgidx_t end)
+{
+    struct frame *frames[OBJECT_CLUSTER];
+    unsigned n;
+
+    mutex_lock(&vm_lock);
+    while (o->ndirty > 0 && (n = take_dirty_run(o, &start, end, frames)) > 0) {
+        o->writing++;
+        mutex_unlock(&vm_lock);
+
+        int err = o->ops->write_pages(o, start, frames, n);
+
+        mutex_lock(&vm_lock);
+        for (unsigned i = 0; i < n; i++) {
+            frames[i]->pins--;
+            if (err != 0) /* keep it: a later sync tries again */
+                object_mark_dirty(o, frames[i]);
+            free_if_orphan(frames[i]);
+        }
+        o->write_error |= err != 0;
+        o->writing--;
+        io_finished();
+        start += n;
+    }
+    while (o->writing > 0) {
+        unlock_and_wait_io();
+        mutex_lock(&vm_lock);
+    }
+
+    bool failed = o->write_error;
+    o->write_error = false;
+    mutex_unlock(&vm_lock);
+    return failed ? -EIO : 0;
+}
+
+int
+object_sync_all(void)
+{
+    int first_error = 0;
+
+    mutex_lock(&vm_lock);
+    /* Each object once: what becomes dirty meanwhile, or failed, waits for the next time. */
+    for (uint64_t left = object_dirty_pages; left > 0 && !list_empty(&dirty_objects);) {
+        struct object *o = list_first(&dirty_objects, struct object, dirty_link);
+
+        list_del(&o->dirty_link);
+        list_push_back(&dirty_objects, &o->dirty_link);
+        left -= MIN(left, o->ndirty);
+        object_get(o);
+        mutex_unlock(&vm_lock);
+
+        int err = object_sync(o, 0, UINT64_MAX);
+
+        first_error = first_error != 0 ? first_error : err;
+        object_put(o);
+        mutex_lock(&vm_lock);
+    }
+    mutex_unlock(&vm_lock);
+    return first_error;
+}

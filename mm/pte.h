@@ -1,0 +1,67 @@
+/*
+ * pte.h - the bits of a page-table entry (Intel SDM vol. 3A 4.5, "4-Level Paging").
+ *
+ * pte_t is a struct, so the compiler keeps an entry and an address apart.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+typedef struct {
+    uint64_t bits;
+} pte_t;
+
+#define PTE_P   (1UL << 0)  /* present */
+#define PTE_W   (1UL << 1)  /* writable */
+#define PTE_U   (1UL << 2)  /* user mode may use it */
+#define PTE_PWT (1UL << 3)  /* write-through */
+#define PTE_PCD (1UL << 4)  /* cache disabled: device memory */
+#define PTE_A   (1UL << 5)  /* accessed: set by the processor */
+#define PTE_D   (1UL << 6)  /* dirty: set by the processor, in the last level */
+#define PTE_PS  (1UL << 7)  /* maps 2 MiB (level 2) or 1 GiB (level 3) */
+#define PTE_G   (1UL << 8)  /* global: survives a CR3 load */
+#define PTE_NX  (1UL << 63) /* no instruction fetch */
+
+#define PTE_ADDR  0x000ffffffffff000UL
+#define PTE_RIGHTS (PTE_W | PTE_U | PTE_NX)
+
+#define PT_ENTRIES 512
+#define PT_LEVELS  4
+
+static inline pte_t
+pte_make(paddr_t pa, uint64_t bits)
+{
+    return (pte_t){pa | bits};
+}
+
+static inline bool
+pte_present(pte_t e)
+{
+    return e.bits & PTE_P;
+}
+
+static inline bool
+pte_writable(pte_t e)
+{
+    return e.bits & PTE_W;
+}
+
+static inline paddr_t
+pte_addr(pte_t e)
+{
+    return e.bits & PTE_ADDR;
+}
+
+/* Which of the 512 entries of its level's table @va selects; level 1 is the last. */
+static inline unsigned
+pt_index(vaddr_t va, int level)
+{
+    return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PT_ENTRIES - 1);
+}
+
+/* Bytes of address space that one entry of a level's table covers. */
+static inline uint64_t
+pt_span(int level)
+{
+    return PAGE_SIZE << (9 * (level - 1));
+}

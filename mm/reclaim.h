@@ -1,0 +1,50 @@
+/*
+ * reclaim.h - memory when there is none left: the pager, the flusher, out of memory.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct frame;
+struct space;
+
+/* The frame of a file's page can be taken away from now on; not any more. vm_lock held. */
+void reclaim_add(struct frame *f);
+void reclaim_remove(struct frame *f);
+
+/*
+ * reclaim_wait - sleep until there is memory again.
+ *
+ * @s: the space that needs it, NULL for the kernel itself.
+ * Locks:   none may be held.
+ * Returns: 0: try again; -ENOMEM: nothing more can be found, or @s is being killed.
+ */
+int reclaim_wait(struct space *s) MUST_CHECK;
+
+/*
+ * reclaim_throttle - called with no lock, before work that needs memory or makes pages dirty.
+ * Sleeps while free frames are below the low watermark, or too many pages are dirty.
+ */
+void reclaim_throttle(void);
+
+/* The first page became dirty: the flusher begins to count its period. Any lock. */
+void reclaim_dirtied(void);
+
+/* Starts the two threads. */
+void reclaim_init(void);
+
+/*
+ * The layers above help: @kill_largest ends the largest process and returns false if there is none to
+ * end; @shrink frees cached names and inodes (may enter a file system: called by the flusher alone).
+ */
+void reclaim_set_hooks(bool (*kill_largest)(void), void (*shrink)(void));
+
+/* Writes what is dirty, drops every clean unused page of files: for measuring. Sleeps. */
+void reclaim_drop_caches(void);
+
+struct reclaim_stats {
+    uint64_t scanned, freed, flushed, oom_kills;
+    uint64_t low, high; /* watermarks, in frames */
+    uint64_t queue;     /* frames of files in the queue */
+};
+void reclaim_get_stats(struct reclaim_stats *s);

@@ -1,0 +1,180 @@
+/*
+ * rmap.c - the reverse map: from a frame to every page-table entry that points to it.
+ *
+ * Reclaim, truncate and write-back begin at a frame and must find its entries;
+ * everything else begins at an address.  Because this file alone changes user
+ * entries, list and entries cannot disagree (invariant 1), and each
+ * downgrade reaches the TLB batch.
+ *
+ * Called by demand.c, cow.c, clone.c, mmap.c, object.c, reclaim.c.  Locks: all under vm_lock.
+ */
+#include "mm/rmap.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/abi/mman.h"
+#include "kernel/lib/assert.h"
+#include "mm/frame.h"
+#include "mm/kmalloc.h"
+#include "mm/space.h"
+#include "mm/tlb.h"
+
+struct mutex vm_lock = MUTEX_INIT(vm_lock, "vm_lock");
+
+/* The right bits of an entry for PROT_*; an entry that allows nothing is not made. */
+static uint64_t
+rights(unsigned prot)
+{
+    return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
+}
+
+/* Which of the space's counters @f is in. */
+static uint64_t *
+resident_counter(struct space *s, const struct frame *f)
+{
+    return f->owner == FRAME_ANON ? &s->resident_anon : &s->resident_file;
+}
+
+static int
+link_enter(struct space *s, vaddr_t va, struct frame *f)
+{
+    if (f == frame_zero)
+        return 0;
+
+    struct rmap *r = kmalloc(sizeof(*r));
+
+    if (r == NULL)
+        return -ENOMEM;
+    r->space = s;
+    r->va = va;
+    r->next = f->maps;
+    f->maps = r;
+    (*resident_counter(s, f))++;
+    return 0;
+}
+
+static void
+link_remove(struct space *s, vaddr_t va, struct frame *f)
+{
+    if (f == frame_zero)
+        return;
+    for (struct rmap **p = &f->maps; *p != NULL; p = &(*p)->next) {
+        struct rmap *r = *p;
+
+        if (r->space != s || r->va != va)
+            continue;
+        *p = r->next;
+        kfree(r);
+        (*resident_counter(s, f))--;
+        return;
+    }
+    panic("rmap: the frame at %#lx does not know of its mapping at %#lx", frame_addr(f), va);
+}
+
+static void
+take_bits(struct frame *f, pte_t e)
+{
+    if (e.bits & PTE_A)
+        f->referenced = true;
+    if ((e.bits & PTE_D) && f->owner == FRAME_ANON)
+        f->dirty = true;
+}
+
+int
+rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot, struct tlb_batch *b)
+{
+    ASSERT(mutex_held(&vm_lock));
+    ASSERT(!f->busy && va < USER_TOP);
+    ASSERT(f != frame_zero || !(prot & PROT_WRITE));
+
+    pte_t *e = pagetable_make(&s->pt, va);
+
+    if (e == NULL)
+        return -ENOMEM;
+    if (pte_present(*e) && pte_addr(*e) == frame_addr(f)) {
+        rmap_set_rights(s, va, e, prot, b);
+        return 0;
+    }
+    if (link_enter(s, va, f) != 0)
+        return -ENOMEM;
+    if (pte_present(*e))
+        rmap_remove(s, va, e, b);
+    *e = pte_make(frame_addr(f), rights(prot) | PTE_A);
+    return 0;
+}
+
+void
+rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
+{
+    struct frame *f = frame_of(pte_addr(*e));
+    pte_t old = *e;
+
+    ASSERT(mutex_held(&vm_lock));
+    e->bits = 0;
+    take_bits(f, old);
+    link_remove(s, va, f);
+    tlb_batch_add(b, &s->pt, va);
+}
+
+void
+rmap_remove_range(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+    pte_t *e;
+
+    for (vaddr_t va = start; (e = pagetable_next(&s->pt, &va, end)) != NULL; va += PAGE_SIZE)
+        rmap_remove(s, va, e, b);
+}
+
+void
+rmap_remove_all(struct frame *f, struct tlb_batch *b)
+{
+    while (f->maps != NULL) {
+        struct rmap *r = f->maps;
+
+        rmap_remove(r->space, r->va, pagetable_find(&r->space->pt, r->va), b);
+    }
+}
+
+void
+rmap_set_rights(struct space *s, vaddr_t va, pte_t *e, unsigned prot, struct tlb_batch *b)
+{
+    uint64_t old = e->bits;
+
+    e->bits = (old & ~PTE_RIGHTS) | rights(prot) | PTE_A;
+    if (((old & PTE_W) && !(e->bits & PTE_W)) || (!(old & PTE_NX) && (e->bits & PTE_NX)))
+        tlb_batch_add(b, &s->pt, va);
+}
+
+void
+rmap_write_protect_pte(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
+{
+    if (!pte_writable(*e))
+        return;
+    take_bits(frame_of(pte_addr(*e)), *e);
+    e->bits &= ~(PTE_W | PTE_D);
+    tlb_batch_add(b, &s->pt, va);
+}
+
+void
+rmap_write_protect(struct frame *f, struct tlb_batch *b)
+{
+    for (struct rmap *r = f->maps; r != NULL; r = r->next)
+        rmap_write_protect_pte(r->space, r->va, pagetable_find(&r->space->pt, r->va), b);
+}
+
+bool
+rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b)
+{
+    bool used = f->referenced;
+
+    f->referenced = false;
+    for (struct rmap *r = f->maps; r != NULL; r = r->next) {
+        pte_t *e = pagetable_find(&r->space->pt, r->va);
+
+        if (e->bits & PTE_A) {
+            used = true;
+            e->bits &= ~PTE_A;
+            tlb_batch_add(b, &r->space->pt, r->va);
+        }
+    }
+    return used;
+}

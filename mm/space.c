@@ -1,0 +1,417 @@
+/*
+ * space.c - address spaces and their regions: find, insert, split, merge, place, remove.
+ *
+ * Regions hang in a list by address and in a balanced tree; each tree node
+ * knows the widest gap in its subtree, so finding a region and finding room are
+ * both a walk down one path.
+ *
+ * Before a stack, STACK_GUARD_GAP bytes do not count as free, so nothing is ever
+ * placed right below it.
+ *
+ * Called by fault.c, stack.c, clone.c, mmap.c and, to make and drop whole spaces, by proc/.
+ */
+#include "mm/space.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/lib/assert.h"
+#include "mm/anon.h"
+#include "mm/frame.h"
+#include "mm/kmalloc.h"
+#include "mm/object.h"
+#include "mm/rmap.h"
+#include "mm/tlb.h"
+
+static struct list all_spaces = LIST_INIT(all_spaces);
+
+static struct region *
+node_region(const struct avl_node *n)
+{
+    return n == NULL ? NULL : container_of(n, struct region, node);
+}
+
+static bool
+region_less(const struct avl_node *a, const struct avl_node *b)
+{
+    return node_region(a)->start < node_region(b)->start;
+}
+
+static void
+region_update(struct avl_node *n)
+{
+    struct region *r = node_region(n);
+
+    r->max_gap = r->gap;
+    if (n->left != NULL)
+        r->max_gap = MAX(r->max_gap, node_region(n->left)->max_gap);
+    if (n->right != NULL)
+        r->max_gap = MAX(r->max_gap, node_region(n->right)->max_gap);
+}
+
+struct region *
+region_next(const struct space *s, const struct region *r)
+{
+    return r->link.next == &s->regions ? NULL : list_entry(r->link.next, struct region, link);
+}
+
+struct region *
+region_prev(const struct space *s, const struct region *r)
+{
+    return r->link.prev == &s->regions ? NULL : list_entry(r->link.prev, struct region, link);
+}
+
+/* The lowest address that placement must keep clear on behalf of @r. */
+static vaddr_t
+guarded_start(const struct region *r)
+{
+    if (!r->grows_down)
+        return r->start;
+    return r->start > STACK_GUARD_GAP ? r->start - STACK_GUARD_GAP : 0;
+}
+
+/* Recomputes the gap before @r, after it or the region before it changed. */
+static void
+refresh_gap(struct space *s, struct region *r)
+{
+    struct region *prev = region_prev(s, r);
+    vaddr_t free_from = prev == NULL ? 0 : prev->end;
+
+    r->gap = guarded_start(r) > free_from ? guarded_start(r) - free_from : 0;
+    avl_refresh(&s->tree, &r->node);
+}
+
+/* ---- whole spaces ---- */
+
+struct space *
+space_create(void)
+{
+    struct space *s = kzalloc(sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    if (pagetable_init(&s->pt) != 0) {
+        kfree(s);
+        return NULL;
+    }
+    s->refs = 1;
+    mutex_init(&s->lock, "space");
+    list_init(&s->regions);
+    s->tree.less = region_less;
+    s->tree.update = region_update;
+    mutex_lock(&vm_lock);
+    list_push_back(&all_spaces, &s->all_link);
+    mutex_unlock(&vm_lock);
+    return s;
+}
+
+struct space *
+space_get(struct space *s)
+{
+    __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+void
+space_put(struct space *s)
+{
+    struct list dead = LIST_INIT(dead);
+
+    if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    mutex_lock(&s->lock);
+    space_remove(s, 0, USER_TOP, &dead);
+    mutex_unlock(&s->lock);
+
+    mutex_lock(&vm_lock);
+    ASSERT(s->private.root == NULL && s->resident_anon == 0 && s->resident_file == 0);
+    list_del(&s->all_link);
+    pagetable_free(&s->pt);
+    mutex_unlock(&vm_lock);
+
+    region_free_list(&dead);
+    kfree(s);
+}
+
+void
+space_for_each(void (*visit)(struct space *s, void *arg), void *arg)
+{
+    struct space *s;
+
+    ASSERT(mutex_held(&vm_lock));
+    list_for_each (s, &all_spaces, all_link)
+        visit(s, arg);
+}
+
+/* ---- find ---- */
+
+struct region *
+space_find_from(const struct space *s, vaddr_t va)
+{
+    struct region *best = NULL;
+
+    for (struct avl_node *n = s->tree.root; n != NULL;) {
+        struct region *r = node_region(n);
+
+        if (va < r->end) {
+            best = r;
+            n = n->left;
+        } else {
+            n = n->right;
+        }
+    }
+    return best;
+}
+
+struct region *
+space_find(const struct space *s, vaddr_t va)
+{
+    struct region *r = space_find_from(s, va);
+
+    return r != NULL && r->start <= va ? r : NULL;
+}
+
+/* Where @len bytes fit highest into [from, to) cut to [low, high); 0: not. */
+static vaddr_t
+fit(vaddr_t from, vaddr_t to, uint64_t len, vaddr_t low, vaddr_t high)
+{
+    from = MAX(from, low);
+    to = MIN(to, high);
+    return to > from && to - from >= len ? to - len : 0;
+}
+
+/* The highest fit in the gaps before the regions of the subtree @n. */
+static vaddr_t
+place_below(const struct avl_node *n, uint64_t len, vaddr_t low, vaddr_t high)
+{
+    const struct region *r = node_region(n);
+
+    if (n == NULL || r->max_gap < len)
+        return 0;
+
+    vaddr_t va = 0;
+    if (r->end < high) /* all gaps on the right begin at or behind r->end */
+        va = place_below(n->right, len, low, high);
+    if (va == 0)
+        va = fit(guarded_start(r) - r->gap, guarded_start(r), len, low, high);
+    if (va == 0 && guarded_start(r) > low)
+        va = place_below(n->left, len, low, high);
+    return va;
+}
+
+vaddr_t
+space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
+{
+    struct region *last = list_last(&s->regions, struct region, link);
+    vaddr_t va = fit(last == NULL ? 0 : last->end, USER_TOP, len, low, high);
+
+    return va != 0 ? va : place_below(s->tree.root, len, low, high);
+}
+
+/* ---- insert, split, merge ---- */
+
+/* Two neighbours that one region could describe. */
+static bool
+regions_alike(const struct region *a, const struct region *b)
+{
+    if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot || a->shared != b->shared ||
+        a->grows_down != b->grows_down || a->heap != b->heap || a->dont_fork != b->dont_fork ||
+        a->object != b->object)
+        return false;
+    return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
+}
+
+/* Hangs @r into list and tree. */
+static void
+region_link(struct space *s, struct region *r)
+{
+    struct region *next = space_find_from(s, r->start);
+
+    ASSERT(next == NULL || next->start >= r->end);
+    list_push_back(next != NULL ? &next->link : &s->regions, &r->link);
+    avl_insert(&s->tree, &r->node);
+    s->nregions++;
+    refresh_gap(s, r);
+    if (next != NULL)
+        refresh_gap(s, next);
+}
+
+static void
+region_unlink(struct space *s, struct region *r)
+{
+    struct region *next = region_next(s, r);
+
+    avl_remove(&s->tree, &r->node);
+    list_del(&r->link);
+    s->nregions--;
+    if (next != NULL)
+        refresh_gap(s, next);
+}
+
+struct region *
+region_merge_left(struct space *s, struct region *r)
+{
+    struct region *prev = region_prev(s, r);
+
+    if (prev == NULL || !regions_alike(prev, r))
+        return r;
+
+    vaddr_t end = r->end;
+    struct object *o = r->object;
+
+    region_unlink(s, r);
+    prev->end = end;
+    if (region_next(s, prev) != NULL)
+        refresh_gap(s, region_next(s, prev));
+    kfree(r);
+    if (o != NULL)
+        object_put(o); /* prev holds a reference too, so this is not the last one: it does not sleep */
+    return prev;
+}
+
+int
+space_insert(struct space *s, const struct region *pattern)
+{
+    ASSERT(page_aligned(pattern->start) && page_aligned(pattern->end));
+    ASSERT(pattern->start < pattern->end && pattern->end <= USER_TOP);
+    if (s->nregions >= REGIONS_MAX)
+        return -ENOMEM;
+
+    struct region *r = kmalloc(sizeof(*r));
+
+    if (r == NULL)
+        return -ENOMEM;
+    *r = *pattern;
+    list_init(&r->link);
+    region_link(s, r);
+    s->pages += (r->end - r->start) / PAGE_SIZE;
+    r = region_merge_left(s, r);
+    if (region_next(s, r) != NULL)
+        (void)region_merge_left(s, region_next(s, r));
+    return 0;
+}
+
+int
+region_split(struct space *s, struct region *r, vaddr_t at)
+{
+    ASSERT(page_aligned(at));
+    ASSERT(r->start < at && at < r->end);
+    if (s->nregions >= REGIONS_MAX)
+        return -ENOMEM;
+
+    struct region *high = kmalloc(sizeof(*high));
+
+    if (high == NULL)
+        return -ENOMEM;
+    *high = *r;
+    high->start = at;
+    high->offset = r->offset + (at - r->start) / PAGE_SIZE;
+    list_init(&high->link);
+    if (high->object != NULL)
+        object_get(high->object);
+    r->end = at;
+    region_link(s, high);
+    return 0;
+}
+
+int
+space_isolate(struct space *s, vaddr_t start, vaddr_t end)
+{
+    struct region *r = space_find(s, start);
+
+    if (r != NULL && r->start < start && region_split(s, r, start) != 0)
+        return -ENOMEM;
+    r = space_find(s, end);
+    if (r != NULL && r->start < end && region_split(s, r, end) != 0)
+        return -ENOMEM;
+    return 0;
+}
+
+void
+region_grow_down(struct space *s, struct region *r, vaddr_t start)
+{
+    ASSERT(r->grows_down && start < r->start && page_aligned(start));
+    s->pages += (r->start - start) / PAGE_SIZE;
+    if (r->object != NULL)
+        r->offset -= (r->start - start) / PAGE_SIZE;
+    r->start = start;
+    refresh_gap(s, r);
+}
+
+/* ---- remove ---- */
+
+void
+space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+    uint64_t i = start >> PAGE_SHIFT;
+    struct anon *a;
+
+    rmap_remove_range(s, start, end, b);
+    while ((a = radix_next(&s->private, &i, end >> PAGE_SHIFT)) != NULL) {
+        radix_del(&s->private, i);
+        s->nprivate--;
+        anon_put(a, b);
+    }
+}
+
+void
+space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
+{
+    struct region *r = space_find_from(s, start);
+    struct tlb_batch b;
+
+    ASSERT(mutex_held(&s->lock));
+    tlb_batch_init(&b);
+    mutex_lock(&vm_lock);
+    while (r != NULL && r->start < end) {
+        struct region *next = region_next(s, r);
+
+        ASSERT(start <= r->start && r->end <= end);
+        space_drop_private(s, r->start, r->end, &b);
+        s->pages -= (r->end - r->start) / PAGE_SIZE;
+        region_unlink(s, r);
+        list_push_back(dead, &r->link);
+        r = next;
+    }
+    tlb_flush(&b);
+    mutex_unlock(&vm_lock);
+}
+
+void
+space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
+{
+    struct list freed = LIST_INIT(freed);
+    struct tlb_batch b;
+    struct list *l;
+
+    /* The whole hole about the range: its tables may have been emptied piece by piece. */
+    struct region *next = space_find_from(s, end);
+    struct region *prev = next != NULL ? region_prev(s, next) : list_last(&s->regions, struct region, link);
+
+    start = prev != NULL ? prev->end : 0;
+    end = next != NULL ? next->start : USER_TOP;
+    if (end - start < pt_span(2))
+        return;
+    tlb_batch_init(&b);
+    mutex_lock(&vm_lock);
+    pagetable_trim(&s->pt, start, end, &freed);
+    while ((l = list_pop_front(&freed)) != NULL) {
+        tlb_batch_add(&b, &s->pt, start);
+        b.all = true; /* processors remember tables too, whatever address led there */
+        tlb_batch_free(&b, list_entry(l, struct frame, link));
+    }
+    tlb_flush(&b);
+    mutex_unlock(&vm_lock);
+}
+
+void
+region_free_list(struct list *dead)
+{
+    struct list *l;
+
+    while ((l = list_pop_front(dead)) != NULL) {
+        struct region *r = list_entry(l, struct region, link);
+
+        if (r->object != NULL)
+            object_put(r->object);
+        kfree(r);
+    }
+}

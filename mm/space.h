@@ -1,0 +1,147 @@
+/*
+ * space.h - an address space: its regions, the table of its private pages, its page table.
+ *
+ *   - A region is the pages [start, end) with one protection and one source.
+ *   - Regions are sorted, disjoint and page-aligned.
+ *   - Private pages are keyed by address in the space, not by region: split, merge, mprotect and mremap never
+ *     touch a reference count.
+ *
+ * Locks: S = space->lock, V = vm_lock, A = atomic, C = constant after creation.
+ */
+#pragma once
+
+#include "kernel/lib/avl.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/radix.h"
+#include "kernel/sched/mutex.h"
+#include "mm/pagetable.h"
+
+struct object;
+
+#define STACK_GUARD_GAP (256 * PAGE_SIZE) /* never mapped below a stack, as on Linux */
+#define REGIONS_MAX     65530             /* Linux's vm.max_map_count */
+
+struct region {
+    struct avl_node node;  /* S */
+    struct list link;      /* S: the space's list, by address */
+    vaddr_t start, end;    /* S */
+    uint8_t prot;          /* S: PROT_READ, PROT_WRITE, PROT_EXEC */
+    uint8_t max_prot;      /* C: what mprotect may give */
+    bool shared;           /* C: stores reach the object */
+    bool grows_down;       /* C: a stack */
+    bool heap;             /* C: made by brk */
+    bool dont_fork;        /* S: MADV_DONTFORK */
+    struct object *object; /* C: NULL: zeros */
+    pgidx_t offset;        /* C: page of the object that lies at start */
+    uint64_t gap;          /* S: free bytes before start, as placement counts them */
+    uint64_t max_gap;      /* S: the widest gap in the subtree */
+};
+
+struct space {
+    uint32_t refs;             /* A: threads and others that use it */
+    struct mutex lock;
+    struct avl_tree tree;      /* S */
+    struct list regions;       /* S */
+    unsigned nregions;         /* S */
+    uint64_t pages;            /* S: pages in regions */
+    struct radix private;      /* S and V to change, S or V to read: va >> 12 -> anon */
+    uint64_t nprivate;         /* V: entries in private */
+    struct pagetable pt;       /* V */
+    uint64_t resident_anon;    /* V: mapped frames of anons */
+    uint64_t resident_file;    /* V: mapped frames of files */
+    uint64_t resident_peak;    /* V */
+    uint64_t faults_minor;     /* V: answered without waiting for a disk */
+    uint64_t faults_major;     /* V */
+    uint64_t cow_copies, cow_reuses; /* V */
+    bool dying;                /* A: its process was killed: no fault waits for memory any more */
+    struct list all_link;      /* V: in the list of all spaces */
+
+    /* Layout, set by exec. S. */
+    vaddr_t mmap_base;         /* mappings are placed below */
+    vaddr_t brk_start, brk;
+    vaddr_t stack_top;
+    vaddr_t arg_start, arg_end, env_start, env_end; /* strings of /proc/PID/cmdline and environ */
+    vaddr_t code_start, code_end;
+    uint64_t stack_limit, data_limit, as_limit; /* RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS in bytes */
+};
+
+#define region_for_each(r, s) list_for_each (r, &(s)->regions, link)
+
+/* space_create - an empty space with one reference, or NULL. */
+struct space *space_create(void) MUST_CHECK;
+
+struct space *space_get(struct space *s);
+
+/* Gives a reference back; the last one unmaps and frees everything. Sleeps; no lock held; not loaded on any CPU then. */
+void space_put(struct space *s);
+
+/* The region that holds @va, or NULL. space->lock held. */
+struct region *space_find(const struct space *s, vaddr_t va);
+
+/* The first region that ends behind @va, or NULL: the one that holds it, or the next. space->lock held. */
+struct region *space_find_from(const struct space *s, vaddr_t va);
+
+struct region *region_next(const struct space *s, const struct region *r);
+struct region *region_prev(const struct space *s, const struct region *r);
+
+/*
+ * space_place - find room for @len bytes.
+ *
+ * @low, @high: the range must lie in [low, high).
+ * Returns: the highest fitting address, or 0 when there is none.  space->lock held.
+ */
+vaddr_t space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high);
+
+/*
+ * space_insert - add a copy of @pattern where nothing is mapped; merges it with its neighbours when they are alike.
+ *
+ * @pattern: all fields that describe the region; its object reference is taken over on success.
+ * Locks:   space->lock.  Does not sleep.
+ * Returns: 0, or -ENOMEM (no memory, or REGIONS_MAX) with nothing changed.
+ */
+int space_insert(struct space *s, const struct region *pattern) MUST_CHECK;
+
+/*
+ * region_split - cut a region in two at a page boundary.
+ *
+ * @r:   region to cut; keeps the low part [start, at).
+ * @at:  byte address, page-aligned, r->start < at < r->end.
+ * Locks:   space->lock held.  Does not sleep.
+ * Returns: 0, or -ENOMEM with r unchanged.
+ */
+int region_split(struct space *s, struct region *r, vaddr_t at) MUST_CHECK;
+
+/*
+ * space_isolate - split so that no region straddles @start or @end.
+ * Returns: 0 or -ENOMEM (a harmless split may have happened).
+ */
+int space_isolate(struct space *s, vaddr_t start, vaddr_t end) MUST_CHECK;
+
+/* Joins @r with the region before it if they are alike. Returns the region that now holds @r's pages. */
+struct region *region_merge_left(struct space *s, struct region *r);
+
+/* Moves the lower edge of a stack region down to @start. */
+void region_grow_down(struct space *s, struct region *r, vaddr_t start);
+
+/*
+ * space_remove - take away the regions of [start, end), which space_isolate made whole, with their pages.
+ *
+ * @dead: receives the regions; region_free_list frees them when no lock is held any more (a file's
+ *        last reference may sleep).
+ * Locks:   space->lock held, vm_lock taken.
+ */
+void space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead);
+void region_free_list(struct list *dead);
+
+/* Throws away the private pages of [start, end) and their PTEs. space->lock and vm_lock held. */
+struct tlb_batch;
+void space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);
+
+/* Calls @visit for every space, under vm_lock. */
+void space_for_each(void (*visit)(struct space *s, void *arg), void *arg);
+
+/*
+ * space_trim_tables - free the page tables that [start, end), which holds no region any more, leaves empty.
+ * space->lock held, vm_lock taken.
+ */
+void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);

@@ -1,0 +1,91 @@
+"""What every whole-system test shares: the fixture `vm`, which runs a program in the guest by ./vm run.
+
+The kernel and the disk are built once, by the first worker that comes by; the runs themselves then build nothing.
+"""
+import itertools
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+DOORS = ("pvh", "grub", "uefi")
+RUN_NUMBER = itertools.count(1)
+
+
+@dataclass
+class Result:
+    """What a run gave back; `log` is the kernel's own."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    log: str
+
+    @property
+    def out(self):
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def err(self):
+        return self.stderr.decode("utf-8", "replace")
+
+    def ok(self):
+        """Assert that the program ended with 0, and show what there is to see if not; returns self."""
+        assert self.status == 0, f"status {self.status}\n{self.err}\n--- log\n{self.log[-4000:]}"
+        return self
+
+
+def run_vm(tmp_path, argv, *, mem="64M", cpus=1, swap=None, seed=1, stdin=b"", add=(), get=(), append="", env=(),
+           door="pvh", block=4096, realtime=False, timeout=300, fsck=True, options=()):
+    """Run argv in the guest and return a Result; the arguments are those of ./vm run.
+
+    @add, @get: (host, guest) and (guest, host) pairs.  @env: a dict or pairs.  @door: pvh, grub or uefi.
+    @options:   further words for ./vm as they are.
+    """
+    assert door in DOORS
+    log = os.path.join(tmp_path, f"kernel-{next(RUN_NUMBER)}.log")
+    command = [os.path.join(ROOT, "vm"), "run", "--mem", mem, "--cpus", str(cpus), "--seed", str(seed),
+               "--timeout", str(timeout), "--log", log, f"--{door}", "--block", str(block)]
+    command += ["--swap", swap] * (swap is not None) + ["--append", append] * bool(append)
+    command += ["--realtime"] * realtime + ["--fsck"] * fsck
+    for host, guest in add:
+        command += ["--add", f"{host}:{guest}"]
+    for guest, host in get:
+        command += ["--get", f"{guest}:{host}"]
+    for key, value in dict(env).items():
+        command += ["--env", f"{key}={value}"]
+    command += [*options, "--", *argv]
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False,
+                          env=dict(os.environ, VITRINE_NO_BUILD="1"), timeout=timeout + 120)
+    text = ""
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as kernel_log:
+            text = kernel_log.read()
+    return Result(done.returncode, done.stdout, done.stderr, text)
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The kernel, the disk and the boot medium are up to date."""
+    from vitrine import machine  # pylint: disable=import-outside-toplevel
+    machine.build(True)
+    return machine.BUILD
+
+
+@pytest.fixture
+def vm(built, tmp_path):  # pylint: disable=redefined-outer-name,unused-argument
+    """run(argv, **options) -> Result, see run_vm."""
+    return lambda argv, **options: run_vm(tmp_path, argv, **options)
+
+
+@pytest.fixture(scope="session")
+def vm_session(built, tmp_path_factory):  # pylint: disable=redefined-outer-name,unused-argument
+    """The same as vm, for fixtures that live longer than one test."""
+    folder = tmp_path_factory.mktemp("vm")
+    return lambda argv, **options: run_vm(folder, argv, **options)

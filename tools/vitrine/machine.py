@@ -1,0 +1,348 @@
+"""One QEMU: the folder of its run, its command line, its monitor.
+
+RAM is a shared file in the run's folder, so that other programs can look at it while the guest runs.  The
+guest's reset is turned into a pause (-no-reboot -no-shutdown), so that the registers of a triple fault can
+still be read; an orderly end and a panic leave through isa-debug-exit with a code of their own.
+"""
+import ctypes
+import fcntl
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from . import image
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("VITRINE_BUILD") or os.path.join(ROOT, "build")
+RUNS = os.path.join(BUILD, "runs")
+KERNEL = os.path.join(BUILD, "vitrine.elf")
+ISO = os.path.join(BUILD, "vitrine.iso")
+DISK = os.path.join(BUILD, "root.img")
+TREE = os.path.join(BUILD, "root")
+OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd")]
+KEPT_RUNS = 8
+EXIT_ORDERLY = 33  # (0x10 << 1) | 1, what isa-debug-exit makes of the kernel's code
+EXIT_PANIC = 35
+
+
+class HostError(Exception):
+    """A mistake on the host's side: exit status 125, and str() is the message."""
+
+
+# --- run folders -----------------------------------------------------------------------------------------
+
+class Folder:
+    """The folder of one run, build/runs/NNN-pid; a lock on it says that the run is still going."""
+
+    def __init__(self, keep):
+        os.makedirs(RUNS, exist_ok=True)
+        self.path = self._make()
+        self.lock = open(self.file("lock"), "w", encoding="ascii")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        if keep:
+            open(self.file("keep"), "w", encoding="ascii").close()
+        self._point_latest()
+        prune()
+
+    @staticmethod
+    def _make():
+        while True:
+            numbers = [int(name[:3]) for name in os.listdir(RUNS) if re.match(r"\d{3}-", name)]
+            number = (max(numbers, default=0) + 1) % 1000
+            path = os.path.join(RUNS, f"{number:03}-{os.getpid():x}")
+            try:
+                os.mkdir(path, 0o700)
+                return path
+            except FileExistsError:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _point_latest(self):
+        link = os.path.join(RUNS, f".latest-{os.getpid()}")
+        os.symlink(os.path.basename(self.path), link)
+        os.replace(link, os.path.join(RUNS, "latest"))
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def drop_ram(self):
+        """Give the guest's memory back to the host's disk once nobody will want to look at it."""
+        if os.path.exists(self.file("ram")) and not os.path.exists(self.file("keep")):
+            os.unlink(self.file("ram"))
+
+    def text(self, name):
+        """A log of this run as text, "" while there is none."""
+        try:
+            with open(self.file(name), encoding="utf-8", errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+
+def prune():
+    """Remove finished runs but the newest few and those that --keep marked."""
+    def born(name):
+        try:
+            return os.stat(os.path.join(RUNS, name)).st_mtime
+        except OSError:
+            return 0
+    names = sorted((n for n in os.listdir(RUNS) if re.match(r"\d{3}-", n)), key=born, reverse=True)
+    for name in names[KEPT_RUNS:]:
+        path = os.path.join(RUNS, name)
+        if os.path.exists(os.path.join(path, "keep")):
+            continue
+        try:
+            with open(os.path.join(path, "lock"), encoding="ascii") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+        except FileNotFoundError:
+            if time.time() - born(name) > 60:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue  # still running
+
+
+# --- what the machine is made of -------------------------------------------------------------------------
+
+def build(need_iso):
+    """Bring the kernel, the disk and, if needed, the boot medium up to date; one builder at a time."""
+    if os.environ.get("VITRINE_NO_BUILD") == "1":
+        missing = [p for p in [KERNEL, DISK] + [ISO] * need_iso if not os.path.exists(p)]
+        if missing:
+            raise HostError(f"{os.path.relpath(missing[0], ROOT)} is not built (make)")
+        return
+    os.makedirs(BUILD, exist_ok=True)
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    with open(os.path.join(BUILD, ".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["make", "-s", "-C", ROOT, f"-j{os.cpu_count() or 2}", "kernel", "disk"]
+        result = subprocess.run(command + ["iso"] * need_iso, env=env, stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise HostError("the build failed:\n" + (result.stdout + result.stderr).strip())
+
+
+def prepare_disks(folder, opts):
+    """Give the run its own root disk, with what --add names, and its swap disk."""
+    root = folder.file("root.img")
+    try:
+        if opts.add or opts.block != 4096:
+            image.make_with(TREE, opts.add, root, opts.block)
+        else:
+            image.copy_sparse(DISK, root)
+        if opts.swap:
+            image.make_swap(folder.file("swap.img"), opts.swap)
+    except image.ImageError as error:
+        raise HostError(str(error)) from error
+
+
+def strings(words):
+    """Words as NUL-terminated strings, the way they go through fw_cfg."""
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def fw_cfg(folder, name, data):
+    """The arguments that hand data to the guest as the fw_cfg file opt/org.vitrine/NAME."""
+    with open(folder.file(f"fw-{name}"), "wb") as item:
+        item.write(data)
+    return ["-fw_cfg", f"name=opt/org.vitrine/{name},file={folder.file(f'fw-{name}')}"]
+
+
+def guest_arguments(folder, opts):
+    """Kernel options, program and environment for the guest.  fw_cfg takes no empty file."""
+    words = [word for word in [opts.append.strip(), f"seed={opts.seed}"] if word]
+    argv = fw_cfg(folder, "cmdline", os.fsencode(" ".join(words)))
+    env = {"PATH": "/bin:/sbin:/usr/bin:/usr/sbin:/tests", "HOME": "/root", "TERM": "linux"}
+    if opts.verb == "boot":
+        env["TERM"] = os.environ.get("TERM", "linux")
+    env.update(opts.env)
+    argv += fw_cfg(folder, "env", strings(f"{key}={value}" for key, value in env.items()))
+    if opts.verb == "run":
+        argv += fw_cfg(folder, "argv", strings(opts.program))
+    return argv
+
+
+def processor(opts):
+    """The arguments for CPU and time.  -icount makes a run a function of its inputs and the seed."""
+    argv = ["-smp", str(opts.cpus), "-m", f"{opts.mem >> 10}k"]
+    if opts.accel == "kvm":
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise HostError("--accel kvm: /dev/kvm is missing or not yours to open")
+        return argv + ["-accel", "kvm", "-cpu", "host"]
+    argv += ["-accel", "tcg", "-cpu", "max,la57=off,erms=off", "-seed", str(opts.seed)]
+    if not opts.realtime:
+        # One instruction is 1 ns; under UEFI 128 ns, for the firmware spends seconds waiting for the clock.
+        shift = 7 if opts.door == "uefi" else 0
+        argv += ["-icount", f"shift={shift},sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    return argv
+
+
+def boot_door(folder, opts):
+    """The arguments for how the kernel is loaded: PVH directly, or GRUB under BIOS or UEFI."""
+    if opts.door == "pvh":
+        return ["-kernel", KERNEL]
+    argv = ["-drive", f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={ISO}",
+            "-device", "ide-cd,drive=cd,bootindex=0"]
+    if opts.door == "grub":
+        return argv
+    for code, variables in OVMF:
+        if os.path.exists(code) and os.path.exists(variables):
+            shutil.copyfile(variables, folder.file("ovmf-vars.fd"))
+            return argv + ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+                           "-drive", f"if=pflash,format=raw,file={folder.file('ovmf-vars.fd')}"]
+    raise HostError("--uefi: OVMF is not installed (make setup)")
+
+
+def block_devices(folder, opts):
+    """The root disk and the swap disk, on virtio.  The disks live no longer than the run: no host flushes."""
+    argv = []
+    for name in ["root"] + ["swap"] * bool(opts.swap):
+        argv += ["-drive", f"if=none,id={name},format=raw,cache=unsafe,file={folder.file(name + '.img')}",
+                 "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+    return argv
+
+
+def command_line(folder, opts, link_fd, qmp_fd):
+    """QEMU's whole command line."""
+    argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-vga", "std", "-display", opts.display,
+            "-M", "pc,memory-backend=ram",
+            "-object", f"memory-backend-file,id=ram,size={opts.mem >> 10}k,share=on,mem-path={folder.file('ram')}",
+            "-no-reboot", "-no-shutdown", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+            "-d", "cpu_reset,guest_errors", "-D", folder.file("qemu.log"),
+            "-chardev", f"socket,id=vmqmp,fd={qmp_fd}", "-mon", "chardev=vmqmp,mode=control",
+            "-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off", "-mon", "chardev=qmp,mode=control"]
+    argv += processor(opts) + boot_door(folder, opts) + block_devices(folder, opts)
+    argv += guest_arguments(folder, opts)
+    if opts.verb == "boot":
+        argv += ["-chardev", f"stdio,id=con,mux=on,signal=off,logfile={folder.file('kernel.log')}",
+                 "-serial", "chardev:con", "-mon", "chardev=con,mode=readline"]
+    else:
+        argv += ["-serial", f"file:{folder.file('kernel.log')}", "-device", "virtio-serial-pci,max_ports=1",
+                 "-chardev", f"socket,id=link,fd={link_fd}", "-device", "virtconsole,chardev=link"]
+    if opts.gdb:
+        argv += ["-S", "-chardev", "socket,id=gdb,path=gdb.sock,server=on,wait=off", "-gdb", "chardev:gdb"]
+    return argv
+
+
+# --- the running machine ---------------------------------------------------------------------------------
+
+def die_with_parent():
+    """In the child before exec: be killed when ./vm dies, however it dies (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Machine:
+    """A QEMU process.  `link` is its end of the host link (None for boot); events gather in `events`."""
+
+    def __init__(self, folder, opts):
+        self.folder = folder
+        self.events = []
+        self._pending = b""
+        self.qmp, theirs = socket.socketpair()
+        self.link, link_theirs = socket.socketpair() if opts.verb == "run" else (None, None)
+        fds = [s.fileno() for s in (theirs, link_theirs) if s is not None]
+        argv = command_line(folder, opts, fds[-1], fds[0])
+        with open(folder.file("command"), "w", encoding="utf-8", errors="surrogateescape") as note:
+            note.write("\n".join(argv) + "\n")
+        with open(folder.file("qemu.err"), "wb") as errors:
+            try:
+                self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                    argv, cwd=folder.path, pass_fds=fds, stderr=errors, preexec_fn=die_with_parent,
+                    stdin=None if opts.verb == "boot" else subprocess.DEVNULL,
+                    stdout=None if opts.verb == "boot" else subprocess.DEVNULL,
+                    start_new_session=opts.verb == "run")
+            except FileNotFoundError as error:
+                raise HostError("qemu-system-x86_64 is not installed (make setup)") from error
+        for sock in (theirs, link_theirs):
+            if sock is not None:
+                sock.close()
+        self._send({"execute": "qmp_capabilities"})
+
+    def _send(self, message):
+        try:
+            self.qmp.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            pass  # QEMU is gone, which its exit status will tell
+
+    def read_events(self):
+        """Take in what the monitor has to say; its answers.  Call when `qmp` is readable."""
+        try:
+            data = self.qmp.recv(65536)
+        except OSError:
+            data = b""
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        answers = []
+        for line in lines:
+            message = json.loads(line or b"{}")
+            if "event" in message:
+                self.events.append(message)
+            elif "return" in message or "error" in message:
+                answers.append(message)
+        return answers if data else None
+
+    def monitor(self, command, limit=5.0):
+        """The answer of a human monitor command as text, "" when QEMU does not give one."""
+        self._send({"execute": "human-monitor-command", "arguments": {"command-line": command}})
+        end = time.monotonic() + limit
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([self.qmp], [], [], left)[0]:
+                return ""
+            answers = self.read_events()
+            if answers is None:
+                return ""
+            for answer in answers:
+                if isinstance(answer.get("return"), str):
+                    return answer["return"]
+        return ""
+
+    def registers(self):
+        """For each CPU a dict of rip, cr2, cpl, halted, interrupts (on or off); [] when QEMU does not say."""
+        cpus = []
+        for text in re.split(r"CPU#\d+", self.monitor("info registers -a"))[1:]:
+            found = dict(re.findall(r"\b[RE]?(IP|FL|CR2|CPL|HLT)=\s*([0-9a-f]+)", text))
+            if "IP" in found:
+                cpus.append({"rip": int(found["IP"], 16), "cr2": int(found.get("CR2", "0"), 16),
+                             "cpl": int(found["CPL"]), "halted": found["HLT"] == "1",
+                             "interrupts": bool(int(found["FL"], 16) & 0x200)})
+        return cpus
+
+    def reset_by_guest(self):
+        """True when the guest made the machine reset, by a triple fault or on purpose; it is paused now."""
+        return any(e["event"] == "SHUTDOWN" and e["data"].get("guest") for e in self.events)
+
+    def powered_off(self):
+        """True when the guest switched the machine off by ACPI."""
+        return any(e["event"] == "SHUTDOWN" and e["data"].get("reason") == "guest-shutdown"
+                   for e in self.events)
+
+    def stop(self):
+        """End QEMU, if it still runs; its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+
+def symbol(address):
+    """The kernel function an address lies in, as name+0x12, or the bare number."""
+    best = None
+    try:
+        with open(os.path.join(BUILD, "vitrine.nm"), encoding="ascii") as nm:
+            for line in nm:
+                fields = line.split()
+                if len(fields) == 3 and fields[1] in "tT" and int(fields[0], 16) <= address:
+                    best = (int(fields[0], 16), fields[2])
+    except OSError:
+        pass
+    if best is None or address < 1 << 63 or address - best[0] > 1 << 16:
+        return f"{address:#x}"
+    return f"{address:#x} {best[1]}+{address - best[0]:#x}"

@@ -1,0 +1,198 @@
+"""The command line of ./vm: `vm run`, `vm boot`, and their help."""
+import argparse
+import os
+import re
+
+from .machine import HostError
+
+UEFI_MEM = 64 << 20
+
+EPILOG = """\
+exit status of `vm run`:
+  the program's own      0..255, and 128+n after signal n
+  124                    --timeout passed
+  125                    a mistake on the host's side: bad option, missing file, failed build, no QEMU
+  126                    kernel panic, triple fault, hang, or a failed check of memory or disk
+Each of 124, 125 and 126 comes with a message that says which.
+
+Each run has a folder of its own, build/runs/NNN-PID (build/runs/latest is the newest): its disk, sockets,
+kernel.log, qemu.log, and QEMU's command. The last eight are kept, and those made with --keep.
+"""
+
+RUN_TEXT = """\
+Boot without a window, run PROGRAM inside the guest with this command's standard input, output and error, and
+exit with its status. Nothing but the program's own bytes comes out; the kernel's messages go to a log.
+PROGRAM is looked for in the guest's PATH.
+"""
+
+BOOT_TEXT = """\
+Boot in this terminal to a shell. `poweroff`, `exit` or Ctrl-A X ends it; Ctrl-A C switches to QEMU's
+monitor and back. The clock is the real one.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are exit status 125."""
+
+    def error(self, message):
+        raise HostError(f"{message}\n(try: ./{self.prog} --help)")
+
+
+def size(text):
+    """Bytes of a size such as 24M or 1G, a multiple of 4 KiB."""
+    match = re.fullmatch(r"(\d+)([KMG])i?B?", text, re.I)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 64M or 1G")
+    value = int(match[1]) << {"K": 10, "M": 20, "G": 30}[match[2].upper()]
+    if value == 0 or value % 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 4 KiB pages")
+    return value
+
+
+def size_or_none(text):
+    return None if text == "none" else size(text)
+
+
+def pair(text, sides):
+    left, colon, right = text.partition(":")
+    if not (colon and left and right):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {sides}")
+    return left, right
+
+
+def add_pair(text):
+    return pair(text, "HOST:GUEST")
+
+
+def get_pair(text):
+    return pair(text, "GUEST:HOST")
+
+
+def assignment(text):
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
+    return key, value
+
+
+def positive(kind):
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < 1 << 32:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        return value
+    return parse
+
+
+def seed(text):
+    if not re.fullmatch(r"\d{1,10}", text) or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number below 2^32")
+    return int(text)
+
+
+def add_machine_options(parser):
+    """The options that `run` and `boot` share."""
+    group = parser.add_argument_group("the machine")
+    group.add_argument("--mem", type=size, default=64 << 20, metavar="SIZE", help="RAM (default: 64M)")
+    group.add_argument("--swap", type=size_or_none, metavar="SIZE|none", help="swap disk (default: none)")
+    group.add_argument("--cpus", type=positive(int), default=1, metavar="N", help="processors (default: 1)")
+    group.add_argument("--seed", type=seed, default=1, metavar="N",
+                       help="seed of every random choice in guest and QEMU (default: 1)")
+    group.add_argument("--accel", choices=["tcg", "kvm"], default="tcg",
+                       help="how QEMU executes the guest (default: tcg)")
+    group.add_argument("--realtime", action="store_true",
+                       help="let the guest's clock follow the host's; without it `run` is under -icount and "
+                            "repeats exactly (always on for `boot`)")
+    doors = group.add_mutually_exclusive_group()
+    doors.add_argument("--pvh", dest="door", action="store_const", const="pvh",
+                       help="load the kernel directly (default of `run`, 1 s faster)")
+    doors.add_argument("--grub", dest="door", action="store_const", const="grub",
+                       help="boot the medium by GRUB under BIOS (default of `boot`)")
+    doors.add_argument("--uefi", dest="door", action="store_const", const="uefi",
+                       help="boot the medium by GRUB under UEFI (OVMF)")
+    group.add_argument("--display", default="none", metavar="KIND",
+                       help="QEMU's window: gtk, sdl, vnc=:1, ... (default: none)")
+    group.add_argument("--block", type=int, choices=[1024, 2048, 4096], default=4096, metavar="BYTES",
+                       help="block size of the root disk: 1024, 2048 or 4096 (default: 4096)")
+    group.add_argument("--append", default="", metavar="'OPTIONS'", help="more options for the kernel, such as strace")
+
+    group = parser.add_argument_group("files and environment")
+    group.add_argument("--add", type=add_pair, action="append", default=[], metavar="HOST:GUEST",
+                       help="put a file or a folder on the root disk first (repeatable)")
+    group.add_argument("--get", type=get_pair, action="append", default=[], metavar="GUEST:HOST",
+                       help="copy a file or a folder out afterwards (repeatable)")
+    group.add_argument("--env", type=assignment, action="append", default=[], metavar="K=V",
+                       help="a variable of the program's environment (repeatable)")
+
+    group = parser.add_argument_group("watching")
+    group.add_argument("--timeout", type=positive(float), metavar="S",
+                       help="give up after S seconds of the host's time (default: 300 for `run`, none for "
+                            "`boot` and with --gdb)")
+    group.add_argument("--log", metavar="FILE", help="write the kernel's messages to FILE")
+    group.add_argument("-v", "--verbose", action="store_true",
+                       help="show the kernel's messages on standard error as they come (`run`)")
+    group.add_argument("--fsck", action="store_true",
+                       help="check the root disk with e2fsck afterwards; 126 if it is not clean")
+    group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
+    group.add_argument("--keep", action="store_true", help="keep this run's folder, the guest's RAM included")
+
+
+def parser():
+    """The whole command line."""
+    top = Parser(prog="vm", description="Run Vitrine and programs inside it, under QEMU.", epilog=EPILOG,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    run = verbs.add_parser("run", help="run one program in the guest", description=RUN_TEXT, epilog=EPILOG,
+                           usage="vm run [options] -- PROGRAM [ARG...]",
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_machine_options(run)
+    boot = verbs.add_parser("boot", help="boot to a shell in this terminal", description=BOOT_TEXT, epilog=EPILOG,
+                            usage="vm boot [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_machine_options(boot)
+    return top
+
+
+def check_files(opts):
+    """Find the mistakes about files that can be found before anything is started."""
+    for host, guest in opts.add:
+        if not os.path.exists(host):
+            raise HostError(f"--add {host}:{guest}: no such file or folder on the host")
+        if not guest.startswith("/"):
+            raise HostError(f"--add {host}:{guest}: the guest's path must be absolute")
+    for guest, host in opts.get:
+        if not guest.startswith("/"):
+            raise HostError(f"--get {guest}:{host}: the guest's path must be absolute")
+        if not os.path.isdir(os.path.dirname(os.path.abspath(host))):
+            raise HostError(f"--get {guest}:{host}: the folder to copy to does not exist")
+    if opts.log:
+        try:
+            open(opts.log, "w", encoding="utf-8").close()
+        except OSError as error:
+            raise HostError(f"--log {opts.log}: {error.strerror}") from error
+
+
+def parse(argv):
+    """The options of a command line as a namespace; raises HostError, exits after --help."""
+    cut = argv.index("--") if "--" in argv else len(argv)
+    words, program = argv[:cut], argv[cut + 1:]
+    top = parser()
+    opts = top.parse_args(words)
+    if opts.verb is None:
+        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], or vm boot\n(try: ./vm --help)")
+    if opts.verb == "run" and not program:
+        raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")
+    if opts.verb == "boot":
+        if program:
+            raise HostError("vm boot takes no program; use vm run")
+        opts.realtime = True
+    opts.program = program
+    opts.door = opts.door or ("pvh" if opts.verb == "run" else "grub")
+    if opts.door == "uefi" and opts.mem < UEFI_MEM:
+        raise HostError("--uefi: the firmware (OVMF) needs at least --mem 64M")
+    if opts.timeout is None and opts.verb == "run" and not opts.gdb:
+        opts.timeout = 300.0
+    check_files(opts)
+    return opts
