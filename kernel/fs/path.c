@@ -197,6 +197,8 @@ int
 path_step_locked(struct dentry *parent, const char *name, struct dentry **out)
 {
     ASSERT(mutex_held(&parent->inode->lock));
+    if (strnlen(name, NAME_MAX + 1) > NAME_MAX)
+        return -ENAMETOOLONG;
     *out = dentry_find_locked(parent, name);
     return *out != NULL ? 0 : step_on_disk(parent, name, out);
 }
@@ -207,8 +209,6 @@ path_step(struct dentry *parent, const char *name, struct dentry **out)
     struct inode *dir = parent->inode;
     int err = 0;
 
-    if (strnlen(name, NAME_MAX + 1) > NAME_MAX)
-        return -ENAMETOOLONG;
     *out = dentry_find(parent, name);
     if (*out == NULL) {
         mutex_lock(&dir->lock);
@@ -363,7 +363,7 @@ walk(struct path_last *w, unsigned flags, bool to_parent)
             w->dot = dot;
             w->dotdot = dotdot;
             w->slash = slash;
-            return strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
+            return 0;
         }
         if (dot)
             continue;

@@ -77,7 +77,7 @@ void path_last_free(struct path_last *l);
  */
 int path_step(struct dentry *parent, const char *name, struct dentry **out) MUST_CHECK;
 
-/* The same with @parent's inode lock held; mounts are not crossed, the name is not too long. */
+/* The same with @parent's inode lock held; mounts are not crossed. */
 int path_step_locked(struct dentry *parent, const char *name, struct dentry **out) MUST_CHECK;
 
 /*

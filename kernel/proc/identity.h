@@ -11,7 +11,7 @@
 
 #define IDENTITY_SYSNAME "Linux"
 #define IDENTITY_RELEASE "6.1.0-vitrine"
-#define IDENTITY_VERSION "#1 Vitrine"
+#define IDENTITY_VERSION "Vitrine"
 #define IDENTITY_MACHINE "x86_64"
 #define HOSTNAME_MAX     64 /* without the NUL */
 

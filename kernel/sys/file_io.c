@@ -30,7 +30,9 @@ move_one(const uint64_t a[6], mover *move, off_t *pos)
         return -EBADF;
     bool allowed = move == file_read ? file_readable(f) : file_writable(f);
     int64_t n = -EBADF;
-    if (allowed && !range_ok(a[1], a[2])) {
+    if (f->stream && pos != NULL) {
+        n = -ESPIPE;
+    } else if (allowed && !range_ok(a[1], a[2])) {
         n = -EFAULT;
     } else if (allowed) {
         uio_init_user(&u, &iov, a[1], MIN(a[2], RW_MAX));

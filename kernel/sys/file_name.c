@@ -207,6 +207,7 @@ static int64_t
 readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, int size)
 {
     struct dentry *d;
+    char first;
 
     if (size <= 0)
         return -EINVAL;
@@ -214,6 +215,8 @@ readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, int size)
     if (err != 0)
         return err;
     int64_t n = read_target(d->inode, ubuf, (size_t)size);
+    if (n == -EINVAL && copy_from_user(&first, upath, 1) == 0 && first == '\0')
+        n = -ENOENT; /* "" names the descriptor, which is no link */
     dentry_put(d);
     return n;
 }
@@ -221,9 +224,7 @@ readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, int size)
 int64_t
 sys_readlink(const uint64_t a[6])
 {
-    int64_t n = readlink_at(AT_FDCWD, a[0], a[1], (int)a[2]);
-
-    return n;
+    return readlink_at(AT_FDCWD, a[0], a[1], (int)a[2]);
 }
 
 int64_t
