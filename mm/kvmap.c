@@ -137,3 +137,16 @@ kvmap_is_guard(vaddr_t va)
 {
     return va >= KVMAP_BASE && va < next_free && pagetable_kernel_entry(va).bits == 0;
 }
+
+void
+kvmap_get_overhead(uint64_t *notes, uint64_t *tables)
+{
+    struct hole *h;
+
+    *notes = 0;
+    spin_lock(&kvmap_lock);
+    list_for_each (h, &holes, link)
+        ++*notes;
+    *tables = (ROUND_UP(next_free, pt_span(2)) - KVMAP_BASE) / pt_span(2);
+    spin_unlock(&kvmap_lock);
+}

@@ -32,3 +32,11 @@ void *dma_alloc(unsigned pages) MUST_CHECK;
 
 /* True if @va lies in the guard page below some kernel stack: for the panic's words. */
 bool kvmap_is_guard(vaddr_t va);
+
+/*
+ * kvmap_get_overhead - what is kept to manage addresses, and grows with the most that were ever in use at once.
+ * @notes:  kmalloc() objects that remember addresses given back.
+ * @tables: page tables (FRAME_KERNEL) for all addresses ever used, at one per 2 MiB.
+ * For the count of leaks: these are none.  Any context.
+ */
+void kvmap_get_overhead(uint64_t *notes, uint64_t *tables);

@@ -314,23 +314,10 @@ inode_shrink(void)
     return icache_drop_idle(NULL, false);
 }
 
-unsigned
+void
 inode_evict_super(struct super *s)
 {
-    unsigned left = 0;
-
     icache_drop_idle(s, true);
-    spin_lock(&icache_lock);
-    for (unsigned k = 0; k < ICACHE_BUCKETS; k++) {
-        struct inode *i;
-
-        if (icache[k].next == NULL)
-            continue;
-        list_for_each (i, &icache[k], hash_link)
-            left += i->super == s;
-    }
-    spin_unlock(&icache_lock);
-    return left;
 }
 
 uint64_t
@@ -499,6 +486,8 @@ inode_init_owner(struct inode *i, const struct inode *dir, mode_t mode)
         i->gid = dir->gid;
         if (S_ISDIR(mode))
             i->mode |= S_ISGID;
+        else if ((mode & S_IXGRP) != 0 && c != NULL && c->fsuid != 0 && !in_group(c, i->gid))
+            i->mode &= ~S_ISGID; /* nobody makes programs of a group that is not his */
     }
 }
 

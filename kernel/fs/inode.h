@@ -263,9 +263,7 @@ void inode_stat(struct inode *i, struct abi_stat *st);
 unsigned inode_shrink(void);
 /* Inodes alive, for the statistics. */
 uint64_t inode_count(void);
-/*
- * For super.c: drop all of one file system's cached inodes; returns how many are in use still.
- */
-unsigned inode_evict_super(struct super *s);
+/* For super.c: drop all of one file system's cached inodes that nobody uses, written or not. */
+void inode_evict_super(struct super *s);
 /* For super.c: write the metadata of all dirty inodes of @s. */
 int inode_write_super(struct super *s) MUST_CHECK;

@@ -1,13 +1,12 @@
 /*
  * path.c - walking paths, and the context in which a thread walks.
  *
- * A walk is a struct path_last: where it stands (parent), and what is left (rest, in a buffer
- * of its own).  A link's target goes in front of the rest in a new buffer, so links within
- * links need no recursion.
+ * A walk is a struct path_last: where it stands (parent), and what is left (rest, in a buffer of
+ * its own).  When a link is followed, what is left goes on a stack (outer) until the link's
+ * target has been walked, so links within links need no recursion.
  *
  * Nothing is locked between two steps: a name that was right a moment ago may be gone, as on
- * every
- * Unix.  What changes names locks the directory and looks again (path_ops.c).
+ * every Unix.  What changes names locks the directory and looks again (path_ops.c).
  */
 #include "kernel/fs/path.h"
 
@@ -228,14 +227,48 @@ walk_move(struct path_last *w, struct dentry *d)
     w->parent = d;
 }
 
+/* What is left of a path behind a link that is being followed. */
+struct path_outer {
+    struct path_outer *next;
+    char *buffer, *rest;
+};
+
+/* What is left waits on the stack, if it has a name in it; else its memory goes. */
+static int
+walk_defer(struct path_last *w)
+{
+    if (*w->rest == '\0') {
+        kfree(w->buffer);
+        return 0;
+    }
+    struct path_outer *o = kmalloc(sizeof(*o));
+    if (o == NULL)
+        return -ENOMEM;
+    *o = (struct path_outer){w->outer, w->buffer, w->rest};
+    w->outer = o;
+    return 0;
+}
+
+/* The innermost of what waits is walked next. */
+static void
+walk_resume(struct path_last *w)
+{
+    struct path_outer *o = w->outer;
+
+    kfree(w->buffer);
+    w->buffer = o->buffer;
+    w->rest = o->rest;
+    w->outer = o->next;
+    kfree(o);
+}
+
 /*
- * The target of link @d, with "/" and the rest of the walk behind it, becomes the rest.
- * @slash: there was a slash behind the link's own name.
+ * The target of @link is walked next.
+ * @slash: there was a slash behind the link's own name, so the target must be a directory.
  */
 static int
 walk_push(struct path_last *w, struct inode *link, bool slash)
 {
-    size_t rest = strlen(w->rest);
     char *buf = kmalloc(PATH_MAX);
 
     if (buf == NULL)
@@ -243,16 +276,17 @@ walk_push(struct path_last *w, struct inode *link, bool slash)
     ssize_t n =
         link->ops->readlink != NULL ? link->ops->readlink(link, buf, PATH_MAX - 1) : -EINVAL;
     int err = n < 0 ? (int)n : n == 0 ? -ENOENT : 0;
-    if (err == 0 && (size_t)n + 1 + rest + 1 > PATH_MAX)
+    if (err == 0 && slash && n == PATH_MAX - 1)
         err = -ENAMETOOLONG;
+    if (err == 0)
+        err = walk_defer(w);
     if (err != 0) {
         kfree(buf);
         return err;
     }
     if (slash)
         buf[n++] = '/';
-    memcpy(buf + n, w->rest, rest + 1);
-    kfree(w->buffer);
+    buf[n] = '\0';
     w->buffer = w->rest = buf;
     if (buf[0] == '/')
         walk_move(w, fs_root());
@@ -260,8 +294,7 @@ walk_push(struct path_last *w, struct inode *link, bool slash)
 }
 
 /*
- * Goes where link @d leads. On success a magic link has moved the walk, another one is in the
- * rest.
+ * Goes where link @d leads: a magic link moves the walk, another one's target is walked next.
  */
 static int
 walk_link(struct path_last *w, struct dentry *d, bool slash)
@@ -290,8 +323,14 @@ walk_name(struct path_last *w, bool *last, bool *slash)
 {
     char *name = w->rest;
 
-    while (*name == '/')
-        name++;
+    for (;;) {
+        while (*name == '/')
+            name++;
+        if (*name != '\0' || w->outer == NULL)
+            break;
+        walk_resume(w);
+        name = w->rest;
+    }
     char *end = name;
     while (*end != '\0' && *end != '/')
         end++;
@@ -300,7 +339,7 @@ walk_name(struct path_last *w, bool *last, bool *slash)
     while (*next == '/')
         next++;
     *end = '\0';
-    *last = *next == '\0';
+    *last = *next == '\0' && w->outer == NULL;
     w->rest = next;
     return *name != '\0' ? name : NULL;
 }
@@ -392,6 +431,8 @@ void
 path_last_free(struct path_last *l)
 {
     dentry_put(l->parent);
+    while (l->outer != NULL)
+        walk_resume(l);
     kfree(l->buffer);
     l->parent = NULL;
     l->buffer = NULL;

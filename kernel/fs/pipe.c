@@ -87,7 +87,12 @@ pipe_trim(struct pipe *p)
     char **last = page_at(p, p->tail - 1);
 
     if (p->head != p->tail) {
-        if (page_aligned(p->tail)) {
+        /*
+         * A full ring may have its newest bytes in the first part of the page that its oldest
+         * leave.
+         */
+        bool shared = last == page_at(p, p->head) && !page_aligned(p->head);
+        if (page_aligned(p->tail) && !shared) {
             kfree(*last);
             *last = NULL;
         }
@@ -304,7 +309,8 @@ static const struct file_ops pipe_file_ops = {
 static int
 wait_other_side(struct file *f, struct pipe *p, uint64_t seen)
 {
-    if (file_readable(f) && file_writable(f))
+    /* A pipe that is opened again by way of /proc/PID/fd waits for nobody. */
+    if ((file_readable(f) && file_writable(f)) || f->inode->super == &pipe_super)
         return 0;
     if (file_readable(f)) {
         if ((f->flags & O_NONBLOCK) != 0)
@@ -395,17 +401,11 @@ pipe_open_pair(unsigned flags, struct file **reader, struct file **writer)
     inode_init_owner(i, NULL, S_IFIFO | 0600);
     i->ops = &no_ops;
     i->fops = &fifo_file_ops;
-    /* A first open for both directions, so that neither real one waits; then it goes. */
-    struct file *both;
-    err = file_new(i, NULL, O_RDWR, &both);
+    err = file_new(i, NULL, O_RDONLY | (flags & O_NONBLOCK), reader);
     if (err == 0) {
-        err = file_new(i, NULL, O_RDONLY | (flags & O_NONBLOCK), reader);
-        if (err == 0) {
-            err = file_new(i, NULL, O_WRONLY | (flags & O_NONBLOCK), writer);
-            if (err != 0)
-                file_put(*reader);
-        }
-        file_put(both);
+        err = file_new(i, NULL, O_WRONLY | (flags & O_NONBLOCK), writer);
+        if (err != 0)
+            file_put(*reader);
     }
     inode_put(i);
     return err;

@@ -251,21 +251,16 @@ fs_for_each_mount(void (*fn)(struct super *s, const char *path, void *ctx), void
     kfree(path);
 }
 
-/* One disk's file system at power-off. */
+/*
+ * One disk's file system at power-off.  What is in use still (the last program) was written by
+ * the first sync.
+ */
 static void
 unmount(struct super *s)
 {
-    struct inode *root = s->root_inode;
-
     if (fs_sync_super(s, false) != 0)
         kprintf("fs: %s: not everything could be written\n", s->source);
-    /*
-     * What is still open keeps its inode; the disk is right nevertheless, but for files without
-     * a name.
-     */
-    unsigned left = inode_evict_super(s);
-    if (left > (root->cached ? 1U : 0U))
-        kprintf("fs: %s: %u files are still in use\n", s->source, left);
+    inode_evict_super(s);
     if (fs_sync_super(s, true) != 0)
         kprintf("fs: %s: could not be marked clean\n", s->source);
 }

@@ -108,7 +108,7 @@ int fs_sync_super_metadata(struct super *s) MUST_CHECK;
 
 /*
  * fs_unmount_all - at power-off, when the last process has gone: write everything, mark clean.
- * Files still open are named in the log. The kernel may not use a file afterwards.
+ * Nobody may use a file afterwards.
  */
 void fs_unmount_all(void);
 

@@ -213,8 +213,8 @@ show_stat(struct proc_inode *i UNUSED, struct text *t)
 static int
 show_version(struct proc_inode *i UNUSED, struct text *t)
 {
-    text_printf(t, "%s version %s (%s) %s\n", IDENTITY_SYSNAME, IDENTITY_RELEASE, __VERSION__,
-                IDENTITY_VERSION);
+    text_printf(t, "%s version %s (cc %s) %s\n", IDENTITY_SYSNAME, IDENTITY_RELEASE,
+                __VERSION__, IDENTITY_VERSION);
     return 0;
 }
 
@@ -320,8 +320,10 @@ show_kmsg(struct proc_inode *i UNUSED, struct text *t)
 static void
 mount_line(struct super *s, const char *path, void *t)
 {
-    text_printf(t, "%s %s %s %s,relatime 0 0\n",
-                s->source[0] != '\0' ? s->source : s->type->name, path, s->type->name,
+    const char *source = s->source[0] != '\0' ? s->source : s->type->name;
+    const char *dev = s->type->needs_device && source[0] != '/' ? "/dev/" : "";
+
+    text_printf(t, "%s%s %s %s %s,relatime 0 0\n", dev, source, path, s->type->name,
                 (s->flags & SUPER_READ_ONLY) != 0 ? "ro" : "rw");
 }
 
