@@ -12,6 +12,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/panic.h"
 #include "kernel/dev/dev.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/super.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
@@ -42,6 +43,20 @@ tell_who(void)
         kprintf("  running: %s, pid %d\n", t->name, t->task != NULL ? t->task->process->pid : 0);
 }
 
+/* A write to a pipe that nobody reads any more. */
+static void
+raise_sigpipe(void)
+{
+    if (current_process() != NULL)
+        signal_send(current_process(), SIGPIPE, NULL);
+}
+
+static void
+shrink_caches(void)
+{
+    (void)fs_shrink_caches();
+}
+
 /* What may sleep: devices, disks, the first process. */
 static void
 kmain_thread(void *unused)
@@ -54,6 +69,8 @@ kmain_thread(void *unused)
     fs_init();
     procfs_init();
     jobs_init();
+    fs_set_sigpipe_hook(raise_sigpipe);
+    reclaim_set_hooks(process_kill_largest, shrink_caches);
     (void)boot_option("root", root, sizeof(root));
 
     int err = fs_mount_root(root);

@@ -33,7 +33,7 @@ reserve_keys(struct space *s, const struct move *m)
     return 0;
 }
 
-/* Moves private pages to their new keys and drops the old entries. vm_lock held. */
+/* Moves private pages to their new keys, drops the old entries and what no longer fits. vm_lock held. */
 static void
 move_pages(struct space *s, const struct move *m)
 {
@@ -44,7 +44,8 @@ move_pages(struct space *s, const struct move *m)
     void *a;
 
     tlb_batch_init(&b);
-    rmap_remove_range(s, m->from, m->from + m->old_len, &b);
+    rmap_remove_range(s, m->from, m->from + len, &b);
+    space_drop_private(s, m->from + len, m->from + m->old_len, &b);
     tlb_flush(&b);
     for (uint64_t i = m->from >> PAGE_SHIFT; (a = radix_next(&s->private, &i, end)) != NULL; i++) {
         int err = radix_set(&s->private, i + shift, a);
@@ -94,33 +95,22 @@ grow_in_place(struct space *s, const struct region *r, const struct move *m)
 
 /* Moves the mapping to m->to, where room was made. space->lock held. */
 static int
-move_region(struct space *s, const struct move *m, struct list *dead)
+move_region(struct space *s, const struct move *m)
 {
     if (space_isolate(s, m->from, m->from + m->old_len) != 0)
         return -ENOMEM;
 
-    struct region copy = *space_find(s, m->from);
-
-    copy.start = m->to;
-    copy.end = m->to + m->new_len;
-    if (copy.object != NULL)
-        object_get(copy.object);
+    struct region *r = space_find(s, m->from);
 
     mutex_lock(&vm_lock);
-    int err = copy.shared ? 0 : reserve_keys(s, m);
+    int err = r->shared ? 0 : reserve_keys(s, m);
 
-    if (err == 0)
-        err = space_insert(s, &copy);
     if (err == 0)
         move_pages(s, m);
     mutex_unlock(&vm_lock);
-    if (err != 0) {
-        if (copy.object != NULL)
-            object_put(copy.object); /* the old region has one too */
-        return err;
-    }
-    space_remove(s, m->from, m->from + m->old_len, dead);
-    return 0;
+    if (err == 0)
+        region_relocate(s, r, m->to, m->to + m->new_len);
+    return err;
 }
 
 static int
@@ -156,7 +146,9 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
         if (space_isolate(s, m->to, m->to + m->new_len) != 0)
             return -ENOMEM;
         space_remove(s, m->to, m->to + m->new_len, dead);
-    } else if (m->new_len <= m->old_len) {
+    } else if (m->new_len == m->old_len) {
+        return m->from;
+    } else if (m->new_len < m->old_len) {
         if (space_isolate(s, m->from + m->new_len, m->from + m->old_len) != 0)
             return -ENOMEM;
         space_remove(s, m->from + m->new_len, m->from + m->old_len, dead);
@@ -170,7 +162,7 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
         if (m->to == 0)
             return -ENOMEM;
     }
-    err = move_region(s, m, dead);
+    err = move_region(s, m);
     return err != 0 ? err : (int64_t)m->to;
 }
 

@@ -169,6 +169,20 @@ space_find(const struct space *s, vaddr_t va)
     return r != NULL && r->start <= va ? r : NULL;
 }
 
+struct word_key
+space_word_key(struct space *s, vaddr_t va)
+{
+    struct word_key key = {s, va};
+
+    mutex_lock(&s->lock);
+    const struct region *r = space_find(s, va);
+
+    if (r != NULL && r->shared)
+        key = (struct word_key){r->object, r->offset * PAGE_SIZE + (va - r->start)};
+    mutex_unlock(&s->lock);
+    return key;
+}
+
 /* Where @len bytes fit highest into [from, to) cut to [low, high); 0: not. */
 static vaddr_t
 fit(vaddr_t from, vaddr_t to, uint64_t len, vaddr_t low, vaddr_t high)
@@ -267,6 +281,27 @@ region_merge_left(struct space *s, struct region *r)
     return prev;
 }
 
+/* Joins @r with both neighbours as far as they are alike. */
+static void
+merge_around(struct space *s, struct region *r)
+{
+    r = region_merge_left(s, r);
+    if (region_next(s, r) != NULL)
+        (void)region_merge_left(s, region_next(s, r));
+}
+
+void
+region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+    region_unlink(s, r);
+    s->pages -= (r->end - r->start) / PAGE_SIZE;
+    r->start = start;
+    r->end = end;
+    s->pages += (end - start) / PAGE_SIZE;
+    region_link(s, r);
+    merge_around(s, r);
+}
+
 int
 space_insert(struct space *s, const struct region *pattern)
 {
@@ -283,9 +318,7 @@ space_insert(struct space *s, const struct region *pattern)
     list_init(&r->link);
     region_link(s, r);
     s->pages += (r->end - r->start) / PAGE_SIZE;
-    r = region_merge_left(s, r);
-    if (region_next(s, r) != NULL)
-        (void)region_merge_left(s, region_next(s, r));
+    merge_around(s, r);
     return 0;
 }
 

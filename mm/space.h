@@ -120,6 +120,12 @@ int space_isolate(struct space *s, vaddr_t start, vaddr_t end) MUST_CHECK;
 /* Joins @r with the region before it if they are alike. Returns the region that now holds @r's pages. */
 struct region *region_merge_left(struct space *s, struct region *r);
 
+/*
+ * region_relocate - @r is now [start, end), where nothing else is mapped; joins it with neighbours that are alike.
+ * Its pages are the caller's business.  Does not fail.
+ */
+void region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
+
 /* Moves the lower edge of a stack region down to @start. */
 void region_grow_down(struct space *s, struct region *r, vaddr_t start);
 
@@ -136,6 +142,16 @@ void region_free_list(struct list *dead);
 /* Throws away the private pages of [start, end) and their PTEs. space->lock and vm_lock held. */
 struct tlb_batch;
 void space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);
+
+/*
+ * space_word_key - what identifies the word at @va for everybody who shares it: the object and the offset
+ * in a shared region, else the space and the address.  Takes space->lock.
+ */
+struct word_key {
+    const void *owner;
+    uint64_t offset;
+};
+struct word_key space_word_key(struct space *s, vaddr_t va);
 
 /* Calls @visit for every space, under vm_lock. */
 void space_for_each(void (*visit)(struct space *s, void *arg), void *arg);

@@ -68,8 +68,10 @@ parse_script(char *head, char **interpreter, char **argument)
 {
     char *p = head + 2, *end = strchr(p, '\n');
 
+    if (end == NULL && strlen(head) == HEAD_SIZE - 1)
+        return -ENOEXEC; /* the line may go on: half a name must not be run */
     if (end == NULL)
-        return -ENOEXEC;
+        end = head + strlen(head);
     while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
     *end = '\0';

@@ -17,6 +17,7 @@
 #include "kernel/fs/path.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/restart.h"
+#include "kernel/lib/string.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
@@ -39,12 +40,16 @@ give_back(struct thread *t)
 {
     struct process *p = t->task->process;
     struct space *s = t->space;
+    struct files *files = t->files;
+    struct fs_context *fs = t->fs;
     struct file *exe;
 
-    files_put(t->files);
-    fs_context_put(t->fs);
+    spin_lock(&proc_lock); /* /proc takes references of them under it */
     t->files = NULL;
     t->fs = NULL;
+    spin_unlock(&proc_lock);
+    files_put(files);
+    fs_context_put(fs);
 
     spin_lock(&proc_lock);
     p->dead_minor += s->faults_minor;
@@ -161,6 +166,8 @@ become_zombie(struct process *p, int status)
     timeout_cancel(&p->alarm);
     spin_lock(&proc_lock);
     p->exit_status = status;
+    strlcpy(p->dead_name, current_thread()->name, sizeof(p->dead_name));
+    p->dead_uid = current_thread()->cred->uid;
     signal_flush(&p->pending);
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
@@ -274,7 +281,7 @@ collect(struct process *child, unsigned options, struct wait_result *r)
     bool keep = options & WNOWAIT;
     struct task *t = list_first(&child->tasks, struct task, link);
 
-    r->uid = t != NULL && t->thread->cred != NULL ? t->thread->cred->uid : 0;
+    r->uid = t != NULL && t->thread->cred != NULL ? t->thread->cred->uid : child->dead_uid;
     process_times_locked(child, &r->usage.user, &r->usage.system);
     r->usage.user += child->child_user;
     r->usage.system += child->child_system;

@@ -4,8 +4,8 @@
  * The word is compared under futex_lock's protection against a wake-up that comes in between:
  * the sleeper stands in the table first, looks at the word second, and sleeps third.
  *
- * SIMPLE: a futex is keyed by space and address, so sharing one between
- * processes works only after fork with the key of shared memory, which comes with threads.
+ * A word in shared memory is known by its object and offset, so processes that map it at
+ * different addresses meet; any other by its space and address.
  *
  * Locks: futex_lock (spin) for the table.
  */
@@ -19,13 +19,13 @@
 #include "kernel/lib/restart.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/waitq.h"
+#include "mm/space.h"
 
 #define BUCKETS 64
 
 struct sleeper {
     struct list link; /* in its bucket; in no list: woken */
-    const struct space *space;
-    vaddr_t addr;
+    struct word_key key;
     uint32_t bits;
     struct thread *thread;
 };
@@ -34,13 +34,19 @@ static struct spinlock futex_lock = SPINLOCK_INIT("futex");
 static struct list buckets[BUCKETS];
 
 static struct list *
-bucket(const struct space *s, vaddr_t addr)
+bucket(struct word_key k)
 {
-    struct list *b = &buckets[((vaddr_t)s / 64 + addr / 4) % BUCKETS];
+    struct list *b = &buckets[((vaddr_t)k.owner / 64 + k.offset / 4) % BUCKETS];
 
     if (b->next == NULL)
         list_init(b);
     return b;
+}
+
+static bool
+same_word(struct word_key a, struct word_key b)
+{
+    return a.owner == b.owner && a.offset == b.offset;
 }
 
 static bool
@@ -61,14 +67,15 @@ int
 futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
 {
     struct thread *me = current_thread();
-    struct sleeper w = {.space = me->space, .addr = addr, .bits = bits, .thread = me};
+    struct sleeper w = {.bits = bits, .thread = me};
     uint32_t now;
     int err = judge_address(addr);
 
     if (err != 0 || bits == 0)
         return err != 0 ? err : -EINVAL;
+    w.key = space_word_key(me->space, addr);
     spin_lock(&futex_lock);
-    list_push_back(bucket(me->space, addr), &w.link);
+    list_push_back(bucket(w.key), &w.link);
     spin_unlock(&futex_lock);
 
     err = copy_from_user(&now, addr, sizeof(now));
@@ -92,16 +99,15 @@ futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
 
 /* Takes up to @n sleepers off the bucket and wakes them. futex_lock held. */
 static int
-wake_locked(vaddr_t addr, int n, uint32_t bits)
+wake_locked(struct word_key key, int n, uint32_t bits)
 {
-    const struct space *s = current_thread()->space;
     struct sleeper *w, *next;
     int done = 0;
 
-    list_for_each_safe (w, next, bucket(s, addr), link) {
+    list_for_each_safe (w, next, bucket(key), link) {
         if (done >= n)
             break;
-        if (w->space != s || w->addr != addr || !(w->bits & bits))
+        if (!same_word(w->key, key) || !(w->bits & bits))
             continue;
 
         struct thread *t = w->thread; /* @w is on its stack, and gone once it runs */
@@ -120,8 +126,11 @@ futex_wake(vaddr_t addr, int n, uint32_t bits)
 
     if (err != 0 || bits == 0)
         return err != 0 ? err : -EINVAL;
+
+    struct word_key key = space_word_key(current_thread()->space, addr);
+
     spin_lock(&futex_lock);
-    int done = wake_locked(addr, n, bits);
+    int done = wake_locked(key, n, bits);
     spin_unlock(&futex_lock);
     return done;
 }
@@ -129,7 +138,7 @@ futex_wake(vaddr_t addr, int n, uint32_t bits)
 int
 futex_requeue(vaddr_t addr, vaddr_t to, int wake, int move, const uint32_t *expect)
 {
-    const struct space *s = current_thread()->space;
+    struct word_key from, dest;
     struct sleeper *w, *next;
     uint32_t now;
     int err = judge_address(addr);
@@ -146,17 +155,19 @@ futex_requeue(vaddr_t addr, vaddr_t to, int wake, int move, const uint32_t *expe
     if (err != 0)
         return err;
 
+    from = space_word_key(current_thread()->space, addr);
+    dest = space_word_key(current_thread()->space, to);
     spin_lock(&futex_lock);
-    int done = wake_locked(addr, wake, FUTEX_ANY);
+    int done = wake_locked(from, wake, FUTEX_ANY);
 
-    list_for_each_safe (w, next, bucket(s, addr), link) {
-        if (move == 0)
+    list_for_each_safe (w, next, bucket(from), link) {
+        if (move == 0 || same_word(from, dest))
             break;
-        if (w->space != s || w->addr != addr)
+        if (!same_word(w->key, from))
             continue;
         list_del(&w->link);
-        w->addr = to;
-        list_push_back(bucket(s, to), &w->link);
+        w->key = dest;
+        list_push_back(bucket(dest), &w->link);
         done++;
         move--;
     }

@@ -43,6 +43,8 @@ struct process {
 
     enum process_state state;         /* P */
     int exit_status;                  /* P: as wait() tells it, when ZOMBIE */
+    char dead_name[THREAD_NAME_MAX];  /* P: the name and owner that it had, when ZOMBIE */
+    uid_t dead_uid;                   /* P */
     bool exiting;                     /* P: exit_group or a deadly signal: all threads end */
     int group_exit_status;            /* P: valid when exiting */
     bool stopped;                     /* P: by a job-control signal */

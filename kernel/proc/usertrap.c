@@ -23,8 +23,10 @@
 #include "mm/fault.h"
 #include "mm/space.h"
 
-#define PF_WRITE (1UL << 1)
-#define PF_FETCH (1UL << 4)
+#define PF_PRESENT (1UL << 0)
+#define PF_WRITE   (1UL << 1)
+#define PF_USER    (1UL << 2)
+#define PF_FETCH   (1UL << 4)
 
 /* True if the program wants to know: it has a handler, so the log keeps quiet. */
 static bool
@@ -56,7 +58,9 @@ explain(const struct trapframe *tf, vaddr_t va, unsigned access, enum fault_resu
 static void
 user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
 {
-    enum fault_result r = vm_fault(current_thread()->space, va, access);
+    /* An access with the kernel's rights (see above) that met a present page would only fail again. */
+    bool hopeless = (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
+    enum fault_result r = hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
     int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;
 
     if (r == FAULT_DONE)

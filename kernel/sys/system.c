@@ -9,9 +9,9 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/identity.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
-#include "kernel/sys/system.h"
 #include "kernel/sys/table.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
@@ -25,34 +25,28 @@ struct utsname {
         domain[UTS_LENGTH];
 };
 
-/* "Linux" and a release that libc accepts, because the system calls are Linux's. */
-static struct utsname uts = {"Linux", "vitrine", "6.1.0-vitrine", "Vitrine", "x86_64", "(none)"};
-
-const char *
-system_hostname(void)
-{
-    return uts.nodename;
-}
-
 int64_t
 sys_uname(const uint64_t a[6])
 {
-    return copy_to_user(a[0], &uts, sizeof(uts));
+    struct utsname u = {.sysname = IDENTITY_SYSNAME, .release = IDENTITY_RELEASE, .version = IDENTITY_VERSION,
+                        .machine = IDENTITY_MACHINE, .domain = "(none)"};
+
+    identity_get_hostname(u.nodename);
+    return copy_to_user(a[0], &u, sizeof(u));
 }
 
 int64_t
 sys_sethostname(const uint64_t a[6])
 {
-    char name[UTS_LENGTH] = "";
+    char name[HOSTNAME_MAX];
 
     if (current_thread()->cred->euid != 0)
         return -EPERM;
-    if (a[1] >= UTS_LENGTH)
+    if (a[1] > sizeof(name))
         return -EINVAL;
     if (copy_from_user(name, a[0], a[1]) != 0)
         return -EFAULT;
-    memcpy(uts.nodename, name, sizeof(name));
-    return 0;
+    return identity_set_hostname(name, a[1]);
 }
 
 struct sysinfo {
@@ -80,7 +74,6 @@ sys_sysinfo(const uint64_t a[6])
     s.uptime = (int64_t)(clock_now() / NSEC_PER_SEC);
     s.totalram = f.total * PAGE_SIZE;
     s.freeram = f.free * PAGE_SIZE;
-    s.bufferram = f.by_owner[FRAME_OBJECT] * PAGE_SIZE;
     s.procs = (uint16_t)process_count();
     s.mem_unit = 1;
     return copy_to_user(a[0], &s, sizeof(s));
