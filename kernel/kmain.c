@@ -40,7 +40,8 @@ tell_who(void)
     const struct thread *t = current_thread();
 
     if (t != NULL)
-        kprintf("  running: %s, pid %d\n", t->name, t->task != NULL ? t->task->process->pid : 0);
+        kprintf("  running: %s, pid %d\n", t->name,
+                t->task != NULL ? t->task->process->pid : 0);
 }
 
 /* A write to a pipe that nobody reads any more. */
@@ -76,7 +77,8 @@ kmain_thread(void *unused)
     int err = fs_mount_root(root);
 
     if (err != 0)
-        panic("no root disk: mounting %s failed with error %d. Give QEMU a disk made by `make disk` "
+        panic("no root disk: mounting %s failed with error %d. Give QEMU a disk made by `make "
+              "disk` "
               "(-drive file=build/root.img,format=raw,if=virtio)",
               root, -err);
     fs_mount_all();

@@ -30,7 +30,8 @@ anon_alloc(const struct frame *source)
     ASSERT(mutex_held(&vm_lock));
 
     struct anon *a = kmalloc(sizeof(*a));
-    struct frame *f = a == NULL ? NULL : frame_alloc(FRAME_ANON, source == frame_zero ? FRAME_ZEROED : 0);
+    struct frame *f =
+        a == NULL ? NULL : frame_alloc(FRAME_ANON, source == frame_zero ? FRAME_ZEROED : 0);
 
     if (f == NULL) {
         kfree(a);

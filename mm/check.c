@@ -18,15 +18,14 @@
 
 struct census {
     unsigned violations;
-    uint64_t entries;     /* present user PTEs, the frame of zeros apart */
-    uint64_t rmaps;       /* links in the lists of frames */
-    uint64_t references;  /* table entries of spaces that name an anon */
-    uint64_t anon_refs;   /* sum of refs over the anons that frames name */
+    uint64_t entries;    /* present user PTEs, the frame of zeros apart */
+    uint64_t rmaps;      /* links in the lists of frames */
+    uint64_t references; /* table entries of spaces that name an anon */
+    uint64_t anon_refs;  /* sum of refs over the anons that frames name */
     uint64_t by_owner[FRAME_OWNERS];
 };
 
-static void PRINTF_LIKE(2, 3)
-violation(struct census *c, const char *fmt, ...)
+static void PRINTF_LIKE(2, 3) violation(struct census *c, const char *fmt, ...)
 {
     va_list ap;
 
@@ -92,12 +91,15 @@ check_space(struct space *s, void *arg)
     pte_t *e;
 
     region_for_each (r, s) {
-        if (!page_aligned(r->start) || !page_aligned(r->end) || r->start >= r->end || r->start < end)
-            violation(c, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start, r->end);
+        if (!page_aligned(r->start) || !page_aligned(r->end) || r->start >= r->end ||
+            r->start < end)
+            violation(c, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start,
+                      r->end);
         /* Nothing is mapped, and no private page lies, between the regions. */
         if ((e = pagetable_next(&s->pt, &end, r->start)) != NULL)
             violation(c, "%#lx is mapped outside of regions", end);
-        for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL; va += PAGE_SIZE)
+        for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
+             va += PAGE_SIZE)
             check_entry(c, s, r, va, *e);
         for (uint64_t i = r->start >> PAGE_SHIFT;
              (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
@@ -129,7 +131,8 @@ check_frame(struct frame *f, void *arg)
     for (const struct rmap *r = f->maps; r != NULL; r = r->next)
         c->rmaps++;
     if (f->maps != NULL && (f->busy || (f->owner != FRAME_ANON && f->owner != FRAME_OBJECT)))
-        violation(c, "frame %#lx (owner %d) is mapped and must not be", frame_addr(f), f->owner);
+        violation(c, "frame %#lx (owner %d) is mapped and must not be", frame_addr(f),
+                  f->owner);
     if (f->owner == FRAME_ANON && f->anon != NULL) {
         if (f->anon->frame != f)
             violation(c, "frame %#lx: its anon has another frame", frame_addr(f));
@@ -169,9 +172,11 @@ vm_check(void)
     if (c.references > c.anon_refs)
         violation(&c, "%lu private pages, but only %lu references", c.references, c.anon_refs);
     if (tables != c.by_owner[FRAME_PAGETABLE])
-        violation(&c, "%lu page tables are in use, spaces count %lu", c.by_owner[FRAME_PAGETABLE], tables);
+        violation(&c, "%lu page tables are in use, spaces count %lu",
+                  c.by_owner[FRAME_PAGETABLE], tables);
     for (unsigned i = FRAME_FREE + 1; i < FRAME_OWNERS; i++)
         if (c.by_owner[i] != stats.by_owner[i])
-            violation(&c, "%lu frames of owner %u, counted %lu", c.by_owner[i], i, stats.by_owner[i]);
+            violation(&c, "%lu frames of owner %u, counted %lu", c.by_owner[i], i,
+                      stats.by_owner[i]);
     return c.violations;
 }

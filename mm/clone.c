@@ -74,7 +74,8 @@ write_protect(struct space *parent, const struct region *r, struct tlb_batch *b)
 {
     pte_t *e;
 
-    for (vaddr_t va = r->start; (e = pagetable_next(&parent->pt, &va, r->end)) != NULL; va += PAGE_SIZE)
+    for (vaddr_t va = r->start; (e = pagetable_next(&parent->pt, &va, r->end)) != NULL;
+         va += PAGE_SIZE)
         rmap_write_protect_pte(parent, va, e, b);
 }
 

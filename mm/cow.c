@@ -62,8 +62,9 @@ cow_write_anon(struct fault *f, struct anon *a)
         return replace_page(f, a->frame, a);
 
     f->space->cow_reuses++;
-    return rmap_enter(f->space, f->va, a->frame, f->region->prot, &f->tlb) == 0 ? FAULT_DONE
-                                                                                 : FAULT_WAIT_MEMORY;
+    return rmap_enter(f->space, f->va, a->frame, f->region->prot, &f->tlb) == 0
+               ? FAULT_DONE
+               : FAULT_WAIT_MEMORY;
 }
 
 enum fault_result

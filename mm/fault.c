@@ -154,7 +154,8 @@ static const struct region *
 nearest_region(struct space *s, vaddr_t va)
 {
     struct region *above = space_find_from(s, va);
-    struct region *below = above != NULL ? region_prev(s, above) : list_last(&s->regions, struct region, link);
+    struct region *below =
+        above != NULL ? region_prev(s, above) : list_last(&s->regions, struct region, link);
 
     if (above == NULL || (above->start <= va && va < above->end))
         return above != NULL ? above : below;
@@ -178,7 +179,8 @@ region_noun(const struct space *s, const struct region *r)
 }
 
 void
-vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf, size_t size)
+vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf,
+           size_t size)
 {
     const char *verb = access == PROT_WRITE  ? "write to"
                        : access == PROT_EXEC ? "run code at"
@@ -194,9 +196,9 @@ vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, 
         bool inside = r->start <= va && va < r->end;
 
         snprintf(where, sizeof(where), "%s %s %#lx-%#lx (%s)",
-                 inside       ? "it lies in"
+                 inside         ? "it lies in"
                  : va >= r->end ? "the nearest region ends below it:"
-                              : "the nearest region begins above it:",
+                                : "the nearest region begins above it:",
                  region_noun(s, r), r->start, r->end, rights);
     }
     mutex_unlock(&s->lock);

@@ -15,11 +15,11 @@ struct space;
 
 enum fault_result {
     /* Ends. */
-    FAULT_DONE,    /* the access will succeed now: run the instruction again */
-    FAULT_MAPERR,  /* nothing is mapped there: SIGSEGV, SEGV_MAPERR */
-    FAULT_ACCERR,  /* something is, and does not allow it: SIGSEGV, SEGV_ACCERR */
-    FAULT_BUSERR,  /* beyond the end of the file, or the disk failed: SIGBUS, BUS_ADRERR */
-    FAULT_NOMEM,   /* no memory could be found, or the process was killed while it waited */
+    FAULT_DONE,   /* the access will succeed now: run the instruction again */
+    FAULT_MAPERR, /* nothing is mapped there: SIGSEGV, SEGV_MAPERR */
+    FAULT_ACCERR, /* something is, and does not allow it: SIGSEGV, SEGV_ACCERR */
+    FAULT_BUSERR, /* beyond the end of the file, or the disk failed: SIGBUS, BUS_ADRERR */
+    FAULT_NOMEM,  /* no memory could be found, or the process was killed while it waited */
     /* Let go of everything, wait, begin again. */
     FAULT_WAIT_BUSY,    /* another thread reads this page in */
     FAULT_WAIT_MEMORY,  /* for a free frame */
@@ -34,11 +34,12 @@ struct fault {
     unsigned access;       /* PROT_READ, PROT_WRITE or PROT_EXEC */
     struct region *region; /* found anew in each round */
     struct tlb_batch tlb;
-    struct object *object; /* what FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for (with a reference) */
+    struct object
+        *object; /* what FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for (with a reference) */
     pgidx_t index;
-    uint64_t io_count;     /* FAULT_WAIT_BUSY: object_io_count at the time */
-    bool prepared;         /* fault->index was prepared for writing in an earlier round */
-    bool waited_for_disk;  /* a major fault */
+    uint64_t io_count;    /* FAULT_WAIT_BUSY: object_io_count at the time */
+    bool prepared;        /* fault->index was prepared for writing in an earlier round */
+    bool waited_for_disk; /* a major fault */
 };
 
 /*
@@ -58,4 +59,5 @@ int vm_populate(struct space *s, vaddr_t start, vaddr_t end);
 /*
  * vm_explain - the sentence for the log about an access that failed.
  */
-void vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf, size_t size);
+void vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf,
+                size_t size);

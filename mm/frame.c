@@ -47,7 +47,8 @@ frame_init(void)
         free_count += (b->end - b->start) / PAGE_SIZE;
     }
     if (free_count < RAM_MIN_FRAMES)
-        panic("too little memory: %lu KiB of RAM are free for use, and the least that works is %lu KiB. "
+        panic("too little memory: %lu KiB of RAM are free for use, and the least that works is "
+              "%lu KiB. "
               "Give the machine 16 MiB or more (./vm run --mem 24M, or qemu -m 24M)",
               free_count * PAGE_SIZE / KIB, RAM_MIN_FRAMES * PAGE_SIZE / KIB);
 }

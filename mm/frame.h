@@ -25,25 +25,25 @@ enum frame_owner {
     FRAME_PAGETABLE, /* a page table of a user space */
     FRAME_ANON,      /* the bytes of frame->anon */
     FRAME_OBJECT,    /* page frame->index of frame->object */
-    FRAME_ZERO,      /* the one frame of zeros, mapped read-only wherever nothing was written yet */
+    FRAME_ZERO, /* the one frame of zeros, mapped read-only wherever nothing was written yet */
     FRAME_OWNERS,
 };
 
 struct frame {
-    struct list link;          /* F: free list; V: the reclaim queue */
+    struct list link; /* F: free list; V: the reclaim queue */
     union {
         struct anon *anon;     /* V: FRAME_ANON */
         struct object *object; /* V: FRAME_OBJECT */
         void *slab;            /* kmalloc's: first free object */
     };
-    struct rmap *maps;         /* V: every PTE that points here */
-    uint32_t index;            /* V: page index in the object */
-    uint16_t pins;             /* V: > 0: somebody reads or writes the bytes through the direct map */
-    uint8_t owner;             /* O: enum frame_owner */
-    bool busy : 1;             /* V: I/O in flight; mapped nowhere */
-    bool dirty : 1;            /* V: differs from its slot or file (besides the PTEs' D bits) */
-    bool referenced : 1;       /* V: used since reclaim last looked (besides the PTEs' A bits) */
-    bool error : 1;            /* V: reading it in failed */
+    struct rmap *maps;   /* V: every PTE that points here */
+    uint32_t index;      /* V: page index in the object */
+    uint16_t pins;       /* V: > 0: somebody reads or writes the bytes through the direct map */
+    uint8_t owner;       /* O: enum frame_owner */
+    bool busy : 1;       /* V: I/O in flight; mapped nowhere */
+    bool dirty : 1;      /* V: differs from its slot or file (besides the PTEs' D bits) */
+    bool referenced : 1; /* V: used since reclaim last looked (besides the PTEs' A bits) */
+    bool error : 1;      /* V: reading it in failed */
 };
 
 STATIC_ASSERT(sizeof(struct frame) == 40);
@@ -90,7 +90,7 @@ void frame_free(struct frame *f);
 bool frame_exists(paddr_t pa);
 
 struct frame_stats {
-    uint64_t total;              /* frames managed */
+    uint64_t total; /* frames managed */
     uint64_t free;
     uint64_t by_owner[FRAME_OWNERS];
 };

@@ -85,7 +85,8 @@ kvmap_alloc(unsigned pages)
     for (unsigned i = 0; i < pages; i++) {
         struct frame *f = frame_alloc(FRAME_KERNEL, FRAME_ZEROED);
 
-        if (f != NULL && pagetable_map_kernel(va + i * PAGE_SIZE, frame_addr(f), PTE_W | PTE_NX) == 0)
+        if (f != NULL &&
+            pagetable_map_kernel(va + i * PAGE_SIZE, frame_addr(f), PTE_W | PTE_NX) == 0)
             continue;
         if (f != NULL)
             frame_free(f);

@@ -60,7 +60,8 @@ choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
     vaddr_t high = q->flags & MAP_32BIT ? 0x80000000UL : s->mmap_base;
     vaddr_t va;
 
-    if (wish >= USER_BOTTOM && wish <= USER_TOP - len && space_place(s, len, wish, wish + len) == wish)
+    if (wish >= USER_BOTTOM && wish <= USER_TOP - len &&
+        space_place(s, len, wish, wish + len) == wish)
         return wish;
     va = space_place(s, len, USER_BOTTOM, high);
     /* Nothing free below the base: then anywhere. */
@@ -78,7 +79,8 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
         return -EINVAL;
     if (q->len > USER_TOP)
         return -ENOMEM;
-    if (q->object != NULL && (q->offset + len < q->offset || (q->offset + len) >> PAGE_SHIFT > UINT32_MAX))
+    if (q->object != NULL &&
+        (q->offset + len < q->offset || (q->offset + len) >> PAGE_SHIFT > UINT32_MAX))
         return -EOVERFLOW;
     if ((q->flags & MAP_HUGETLB) || (q->object != NULL && (q->flags & MAP_GROWSDOWN)))
         return -EINVAL;
@@ -95,8 +97,8 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
 
 /* Makes room for, and inserts, one region. space->lock held. @o: reference that the region takes over on success. */
 static int
-place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64_t len, struct object *o,
-             struct list *dead)
+place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64_t len,
+             struct object *o, struct list *dead)
 {
     struct region pattern = {
         .start = addr,
@@ -184,7 +186,8 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
 {
     pte_t *e;
 
-    for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL; va += PAGE_SIZE) {
+    for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
+         va += PAGE_SIZE) {
         unsigned keep = pte_writable(*e) ? r->prot : r->prot & ~PROT_WRITE;
 
         if (r->prot == PROT_NONE)
@@ -199,7 +202,8 @@ judge_mprotect(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
 {
     if (!all_mapped(s, start, end))
         return -ENOMEM;
-    for (struct region *r = space_find(s, start); r != NULL && r->start < end; r = region_next(s, r))
+    for (struct region *r = space_find(s, start); r != NULL && r->start < end;
+         r = region_next(s, r))
         if (prot & ~r->max_prot)
             return -EACCES;
     return space_isolate(s, start, end);
@@ -239,11 +243,14 @@ vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot)
     if (grows_down && first != NULL && first->grows_down)
         addr = first->start;
 
-    int err = grows_down && (first == NULL || !first->grows_down) ? -EINVAL : judge_mprotect(s, addr, end, prot);
+    int err = grows_down && (first == NULL || !first->grows_down)
+                  ? -EINVAL
+                  : judge_mprotect(s, addr, end, prot);
 
     if (err == 0) {
         mutex_lock(&vm_lock);
-        for (struct region *r = space_find(s, addr); r != NULL && r->start < end; r = region_next(s, r)) {
+        for (struct region *r = space_find(s, addr); r != NULL && r->start < end;
+             r = region_next(s, r)) {
             r->prot = prot;
             reduce_entries(s, r, &b);
         }
@@ -275,11 +282,15 @@ vm_brk(struct space *s, vaddr_t brk)
             goto out;
         space_remove(s, new_end, old_end, &dead);
     } else if (new_end > old_end) {
-        struct region heap = {.start = old_end, .end = new_end, .prot = PROT_READ | PROT_WRITE,
-                              .max_prot = PROT_ALL, .heap = true};
+        struct region heap = {.start = old_end,
+                              .end = new_end,
+                              .prot = PROT_READ | PROT_WRITE,
+                              .max_prot = PROT_ALL,
+                              .heap = true};
 
         if (s->pages + (new_end - old_end) / PAGE_SIZE > s->as_limit / PAGE_SIZE ||
-            space_place(s, new_end - old_end, old_end, new_end) != old_end || space_insert(s, &heap) != 0)
+            space_place(s, new_end - old_end, old_end, new_end) != old_end ||
+            space_insert(s, &heap) != 0)
             goto out;
     }
     result = s->brk = brk;
@@ -325,7 +336,8 @@ vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
         if (o == NULL)
             continue;
 
-        int err = flags & MS_SYNC ? object_sync(o, first, first + (addr - from) / PAGE_SIZE) : 0;
+        int err =
+            flags & MS_SYNC ? object_sync(o, first, first + (addr - from) / PAGE_SIZE) : 0;
 
         object_put(o);
         if (err != 0)
@@ -342,7 +354,8 @@ give_up(struct space *s, vaddr_t start, vaddr_t end)
 
     tlb_batch_init(&b);
     mutex_lock(&vm_lock);
-    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end; r = region_next(s, r)) {
+    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
+         r = region_next(s, r)) {
         vaddr_t from = MAX(r->start, start), to = MIN(r->end, end);
 
         if (r->shared)
@@ -358,7 +371,8 @@ give_up(struct space *s, vaddr_t start, vaddr_t end)
 static int
 judge_free(struct space *s, vaddr_t start, vaddr_t end)
 {
-    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end; r = region_next(s, r))
+    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
+         r = region_next(s, r))
         if (r->object != NULL)
             return -EINVAL;
     return 0;
@@ -369,7 +383,8 @@ set_dont_fork(struct space *s, vaddr_t start, vaddr_t end, bool value)
 {
     if (space_isolate(s, start, end) != 0)
         return -ENOMEM;
-    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end; r = region_next(s, r))
+    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
+         r = region_next(s, r))
         r->dont_fork = value;
     merge_range(s, start, end);
     return 0;
@@ -392,8 +407,8 @@ vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice)
 
     if (!page_aligned(addr))
         return -EINVAL;
-    if (!is_hint(advice) && advice != MADV_DONTNEED && advice != MADV_FREE && advice != MADV_DONTFORK &&
-        advice != MADV_DOFORK)
+    if (!is_hint(advice) && advice != MADV_DONTNEED && advice != MADV_FREE &&
+        advice != MADV_DONTFORK && advice != MADV_DOFORK)
         return -EINVAL;
     if (len == 0)
         return 0;
@@ -423,7 +438,8 @@ page_in_memory(struct space *s, const struct region *r, vaddr_t va)
         return true;
     if (!r->shared && radix_get(&s->private, va >> PAGE_SHIFT) != NULL)
         return true;
-    return r->object != NULL && object_peek(r->object, r->offset + (va - r->start) / PAGE_SIZE) != NULL;
+    return r->object != NULL &&
+           object_peek(r->object, r->offset + (va - r->start) / PAGE_SIZE) != NULL;
 }
 
 int

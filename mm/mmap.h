@@ -20,7 +20,8 @@ struct mmap_request {
     unsigned flags;        /* MAP_* */
     struct object *object; /* borrowed; NULL: anonymous */
     uint64_t offset;       /* bytes, page-aligned */
-    unsigned max_prot;     /* what mprotect may ever give (a file opened read-only: no PROT_WRITE when shared) */
+    unsigned
+        max_prot; /* what mprotect may ever give (a file opened read-only: no PROT_WRITE when shared) */
 };
 
 /* Returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EACCES. */
@@ -28,7 +29,8 @@ int64_t vm_mmap(struct space *s, const struct mmap_request *q);
 
 int vm_munmap(struct space *s, vaddr_t addr, uint64_t len);
 int vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot);
-int64_t vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, unsigned flags, vaddr_t new);
+int64_t vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len,
+                  unsigned flags, vaddr_t new);
 
 /* Returns the new break, or the old one when it could not be moved. */
 vaddr_t vm_brk(struct space *s, vaddr_t brk);

@@ -47,7 +47,8 @@ move_pages(struct space *s, const struct move *m)
     rmap_remove_range(s, m->from, m->from + len, &b);
     space_drop_private(s, m->from + len, m->from + m->old_len, &b);
     tlb_flush(&b);
-    for (uint64_t i = m->from >> PAGE_SHIFT; (a = radix_next(&s->private, &i, end)) != NULL; i++) {
+    for (uint64_t i = m->from >> PAGE_SHIFT; (a = radix_next(&s->private, &i, end)) != NULL;
+         i++) {
         int err = radix_set(&s->private, i + shift, a);
 
         ASSERT(err == 0); /* reserve_keys */
@@ -57,7 +58,8 @@ move_pages(struct space *s, const struct move *m)
 
 /* The region at @old covers [old, old + old_len) alone; space->lock held. */
 static int
-judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, struct region **out)
+judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len,
+             struct region **out)
 {
     struct region *r = space_find(s, old);
 
@@ -65,7 +67,8 @@ judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, s
         return -EFAULT;
     if (old_len > r->end - old)
         return -EFAULT;
-    if (new_len > old_len && s->pages + (new_len - old_len) / PAGE_SIZE > s->as_limit / PAGE_SIZE)
+    if (new_len > old_len &&
+        s->pages + (new_len - old_len) / PAGE_SIZE > s->as_limit / PAGE_SIZE)
         return -ENOMEM;
     *out = r;
     return 0;
@@ -167,10 +170,12 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
 }
 
 int64_t
-vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, unsigned flags, vaddr_t new)
+vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
+          vaddr_t new)
 {
     struct list dead = LIST_INIT(dead);
-    struct move m = {old, new, page_ceil(MIN(old_len, USER_TOP)), page_ceil(MIN(new_len, 2 * USER_TOP))};
+    struct move m = {old, new, page_ceil(MIN(old_len, USER_TOP)),
+                     page_ceil(MIN(new_len, 2 * USER_TOP))};
     int err = judge_mremap(&m, flags, new_len);
 
     if (err != 0)

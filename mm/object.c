@@ -321,7 +321,8 @@ free_if_orphan(struct frame *f)
 {
     if (f->pins > 0)
         return;
-    if ((f->owner == FRAME_OBJECT && f->object == NULL) || (f->owner == FRAME_ANON && f->anon == NULL))
+    if ((f->owner == FRAME_OBJECT && f->object == NULL) ||
+        (f->owner == FRAME_ANON && f->anon == NULL))
         frame_free(f);
 }
 
@@ -396,13 +397,15 @@ zero_tail(struct object *o, uint64_t size)
     if (from == 0 || size >= o->size)
         return;
     if (object_get_page(o, size >> PAGE_SHIFT, false, &f) != 0) {
-        kprintf("object: the tail of a truncated file could not be read, so it is not zeroed\n");
+        kprintf(
+            "object: the tail of a truncated file could not be read, so it is not zeroed\n");
         return;
     }
     for (size_t i = from; i < PAGE_SIZE && !dirty; i++)
         dirty = ((char *)frame_data(f))[i] != 0;
     if (dirty && o->kind == OBJECT_FILE)
-        dirty = o->ops->prepare_write == NULL || o->ops->prepare_write(o, size >> PAGE_SHIFT) == 0;
+        dirty =
+            o->ops->prepare_write == NULL || o->ops->prepare_write(o, size >> PAGE_SHIFT) == 0;
     memset((char *)frame_data(f) + from, 0, PAGE_SIZE - from);
     object_put_page(o, f, dirty);
 }
@@ -466,7 +469,8 @@ take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **fra
     unsigned n = 0;
 
     tlb_batch_init(&b);
-    for (uint64_t i = *index; n < OBJECT_CLUSTER && (f = radix_next(&o->pages, &i, end)) != NULL; i++) {
+    for (uint64_t i = *index;
+         n < OBJECT_CLUSTER && (f = radix_next(&o->pages, &i, end)) != NULL; i++) {
         if (n > 0 && i != *index + n)
             break;
         if (!f->dirty || f->busy) {

@@ -40,8 +40,8 @@ enum object_kind { OBJECT_FILE, OBJECT_SHM };
 #define OBJECT_CLUSTER 32 /* pages that one read or write may carry: 128 KiB */
 
 struct object {
-    uint32_t refs;          /* atomic */
-    uint8_t kind;           /* enum object_kind */
+    uint32_t refs; /* atomic */
+    uint8_t kind;  /* enum object_kind */
     const struct object_ops *ops;
     struct radix pages;     /* V */
     uint64_t size;          /* V to read, I and V to change: bytes */
@@ -71,7 +71,8 @@ void object_put(struct object *o);
  * Locks:   none of the VM's may be held; the inode lock may.  Sleeps.
  * Returns: 0, -EIO, -ENOMEM.  The size is not looked at.
  */
-int object_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out) MUST_CHECK;
+int object_get_page(struct object *o, pgidx_t index, bool overwrite,
+                    struct frame **out) MUST_CHECK;
 
 /* Unpins; @dirty: its bytes were changed (prepare_write was called before, for a file). */
 void object_put_page(struct object *o, struct frame *f, bool dirty);

@@ -48,7 +48,8 @@ pagetable_init(struct pagetable *pt)
     pt->root = frame_addr(f);
     pt->tables = 1;
     pt->cpus = 0;
-    memcpy(table_at(pt->root) + PT_ENTRIES / 2, table_at(kernel_root) + PT_ENTRIES / 2, PAGE_SIZE / 2);
+    memcpy(table_at(pt->root) + PT_ENTRIES / 2, table_at(kernel_root) + PT_ENTRIES / 2,
+           PAGE_SIZE / 2);
     return 0;
 }
 
@@ -359,10 +360,11 @@ pagetable_print_walk(paddr_t root, vaddr_t va)
             kprintf("not present\n");
             return;
         }
-        kprintf("-> %#lx %s %s %s%s%s%s\n", pte_addr(e), e.bits & PTE_W ? "writable" : "read-only",
-                e.bits & PTE_U ? "user" : "kernel", e.bits & PTE_NX ? "no-execute" : "executable",
-                e.bits & PTE_A ? " accessed" : "", level == 1 && (e.bits & PTE_D) ? " dirty" : "",
-                e.bits & PTE_PS && level > 1 ? " large" : "");
+        kprintf(
+            "-> %#lx %s %s %s%s%s%s\n", pte_addr(e), e.bits & PTE_W ? "writable" : "read-only",
+            e.bits & PTE_U ? "user" : "kernel", e.bits & PTE_NX ? "no-execute" : "executable",
+            e.bits & PTE_A ? " accessed" : "", level == 1 && (e.bits & PTE_D) ? " dirty" : "",
+            e.bits & PTE_PS && level > 1 ? " large" : "");
         if (level > 1 && (e.bits & PTE_PS))
             return;
         if (!frame_exists(pte_addr(e)) && level > 1 && pte_addr(e) >= bootinfo.ram_end)

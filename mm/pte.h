@@ -22,7 +22,7 @@ typedef struct {
 #define PTE_G   (1UL << 8)  /* global: survives a CR3 load */
 #define PTE_NX  (1UL << 63) /* no instruction fetch */
 
-#define PTE_ADDR  0x000ffffffffff000UL
+#define PTE_ADDR   0x000ffffffffff000UL
 #define PTE_RIGHTS (PTE_W | PTE_U | PTE_NX)
 
 #define PT_ENTRIES 512

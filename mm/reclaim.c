@@ -30,18 +30,20 @@
 #include "mm/tlb.h"
 
 #define FLUSH_PERIOD (5 * NSEC_PER_SEC) /* dirty pages do not stay in memory much longer */
-#define SCAN_STEPS   256                /* frames that the pager looks at before it lets others run */
+#define SCAN_STEPS   256 /* frames that the pager looks at before it lets others run */
 
-static struct list queue = LIST_INIT(queue); /* V: frames of files, the hand of the clock at the head */
+static struct list queue =
+    LIST_INIT(queue); /* V: frames of files, the hand of the clock at the head */
 static uint64_t queue_length;
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
 static struct waitq memory_freed = WAITQ_INIT(memory_freed);
-static unsigned waiting;       /* threads in reclaim_wait (atomic) */
-static uint64_t round_count;   /* turns of the pager that ended, with memory freed or not */
+static unsigned waiting;     /* threads in reclaim_wait (atomic) */
+static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
 static uint64_t flush_wanted, flush_done;
-static uint64_t added, fruitless; /* V: frames ever added to the queue; how many when a turn last freed nothing */
-static bool hopeless;          /* the last turn found nothing at all */
+static uint64_t added,
+    fruitless; /* V: frames ever added to the queue; how many when a turn last freed nothing */
+static bool hopeless; /* the last turn found nothing at all */
 static struct reclaim_stats stats;
 static bool (*kill_largest)(void);
 static void (*shrink)(void);
@@ -102,7 +104,8 @@ reclaim_round(void)
 
     tlb_batch_init(&b);
     mutex_lock(&vm_lock);
-    for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0; step++) {
+    for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
+         step++) {
         if (frame_free_count() + freed >= stats.high)
             break;
         freed += reclaim_one(list_first(&queue, struct frame, link), &b);
@@ -201,7 +204,8 @@ reclaim_wait(struct space *s)
         return -ENOMEM; /* who frees memory must not wait for it */
     __atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
     waitq_wake_all(&pager_wake);
-    wait_event(&memory_freed, READ_ONCE(round_count) != seen || (s != NULL && READ_ONCE(s->dying)));
+    wait_event(&memory_freed,
+               READ_ONCE(round_count) != seen || (s != NULL && READ_ONCE(s->dying)));
     __atomic_sub_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
 
     bool give_up = (s != NULL && s->dying) || (hopeless && frame_free_count() <= FRAME_RESERVE);
@@ -214,7 +218,8 @@ reclaim_throttle(void)
 {
     if (current_thread()->frees_memory)
         return;
-    if (frame_free_count() < stats.low && queue_length > 0 && reclaim_wait(current_thread()->space) != 0)
+    if (frame_free_count() < stats.low && queue_length > 0 &&
+        reclaim_wait(current_thread()->space) != 0)
         return;
     /* Dirty pages can't be taken away: before they are half of what could be, their makers wait. */
     if (object_dirty_pages > (frame_free_count() + queue_length) / 2)

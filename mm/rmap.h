@@ -31,7 +31,8 @@ struct rmap {
  * Locks:   vm_lock and space->lock.  Does not sleep.
  * Returns: 0, or -ENOMEM with nothing changed.
  */
-int rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot, struct tlb_batch *b) MUST_CHECK;
+int rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot,
+               struct tlb_batch *b) MUST_CHECK;
 
 /* Removes the present entry @e of @va; its A and D bits go to the frame. */
 void rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b);

@@ -226,9 +226,9 @@ space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
 static bool
 regions_alike(const struct region *a, const struct region *b)
 {
-    if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot || a->shared != b->shared ||
-        a->grows_down != b->grows_down || a->heap != b->heap || a->dont_fork != b->dont_fork ||
-        a->object != b->object)
+    if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot ||
+        a->shared != b->shared || a->grows_down != b->grows_down || a->heap != b->heap ||
+        a->dont_fork != b->dont_fork || a->object != b->object)
         return false;
     return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
 }
@@ -277,7 +277,8 @@ region_merge_left(struct space *s, struct region *r)
         refresh_gap(s, region_next(s, prev));
     kfree(r);
     if (o != NULL)
-        object_put(o); /* prev holds a reference too, so this is not the last one: it does not sleep */
+        object_put(
+            o); /* prev holds a reference too, so this is not the last one: it does not sleep */
     return prev;
 }
 
@@ -417,7 +418,8 @@ space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
 
     /* The whole hole about the range: its tables may have been emptied piece by piece. */
     struct region *next = space_find_from(s, end);
-    struct region *prev = next != NULL ? region_prev(s, next) : list_last(&s->regions, struct region, link);
+    struct region *prev =
+        next != NULL ? region_prev(s, next) : list_last(&s->regions, struct region, link);
 
     start = prev != NULL ? prev->end : 0;
     end = next != NULL ? next->start : USER_TOP;

@@ -38,31 +38,33 @@ struct region {
 };
 
 struct space {
-    uint32_t refs;             /* A: threads and others that use it */
+    uint32_t refs; /* A: threads and others that use it */
     struct mutex lock;
-    struct avl_tree tree;      /* S */
-    struct list regions;       /* S */
-    unsigned nregions;         /* S */
-    uint64_t pages;            /* S: pages in regions */
-    struct radix private;      /* S and V to change, S or V to read: va >> 12 -> anon */
-    uint64_t nprivate;         /* V: entries in private */
-    struct pagetable pt;       /* V */
-    uint64_t resident_anon;    /* V: mapped frames of anons */
-    uint64_t resident_file;    /* V: mapped frames of files */
-    uint64_t resident_peak;    /* V */
-    uint64_t faults_minor;     /* V: answered without waiting for a disk */
-    uint64_t faults_major;     /* V */
+    struct avl_tree tree;            /* S */
+    struct list regions;             /* S */
+    unsigned nregions;               /* S */
+    uint64_t pages;                  /* S: pages in regions */
+    struct radix private;            /* S and V to change, S or V to read: va >> 12 -> anon */
+    uint64_t nprivate;               /* V: entries in private */
+    struct pagetable pt;             /* V */
+    uint64_t resident_anon;          /* V: mapped frames of anons */
+    uint64_t resident_file;          /* V: mapped frames of files */
+    uint64_t resident_peak;          /* V */
+    uint64_t faults_minor;           /* V: answered without waiting for a disk */
+    uint64_t faults_major;           /* V */
     uint64_t cow_copies, cow_reuses; /* V */
-    bool dying;                /* A: its process was killed: no fault waits for memory any more */
-    struct list all_link;      /* V: in the list of all spaces */
+    bool dying;           /* A: its process was killed: no fault waits for memory any more */
+    struct list all_link; /* V: in the list of all spaces */
 
     /* Layout, set by exec. S. */
-    vaddr_t mmap_base;         /* mappings are placed below */
+    vaddr_t mmap_base; /* mappings are placed below */
     vaddr_t brk_start, brk;
     vaddr_t stack_top;
-    vaddr_t arg_start, arg_end, env_start, env_end; /* strings of /proc/PID/cmdline and environ */
+    vaddr_t arg_start, arg_end, env_start,
+        env_end; /* strings of /proc/PID/cmdline and environ */
     vaddr_t code_start, code_end;
-    uint64_t stack_limit, data_limit, as_limit; /* RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS in bytes */
+    uint64_t stack_limit, data_limit,
+        as_limit; /* RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS in bytes */
 };
 
 #define region_for_each(r, s) list_for_each (r, &(s)->regions, link)

@@ -19,8 +19,8 @@ struct itimerval {
 
 struct rusage {
     struct timeval utime, stime;
-    int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw,
-        nivcsw;
+    int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd,
+        msgrcv, nsignals, nvcsw, nivcsw;
 };
 
 #define CLOCK_REALTIME           0
@@ -62,5 +62,6 @@ nsec_to_timespec(nsec_t ns)
 static inline struct timeval
 nsec_to_timeval(nsec_t ns)
 {
-    return (struct timeval){(int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
+    return (struct timeval){(int64_t)(ns / NSEC_PER_SEC),
+                            (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
 }

@@ -42,10 +42,10 @@ struct block_request {
     void (*complete)(struct block_request *req);
     void *private; /* the caller's own */
 
-    int status;                 /* valid once done: 0, -EIO, or -EROFS */
-    bool done;                  /* only for requests without complete() */
-    unsigned tries;             /* block.c's */
-    void *private_slot;         /* the driver's */
+    int status;         /* valid once done: 0, -EIO, or -EROFS */
+    bool done;          /* only for requests without complete() */
+    unsigned tries;     /* block.c's */
+    void *private_slot; /* the driver's */
     struct block_device *device;
 };
 
@@ -62,9 +62,9 @@ struct block_device {
     uint64_t sectors; /* its size in units of SECTOR_SIZE */
     unsigned number;  /* 0 for vda, 1 for vdb ... */
     bool read_only;
-    bool can_flush;   /* has a volatile write cache */
+    bool can_flush; /* has a volatile write cache */
     const struct block_ops *ops;
-    void *private;            /* the driver's */
+    void *private;             /* the driver's */
     struct waitq done_waiters; /* block_wait sleeps here */
 };
 

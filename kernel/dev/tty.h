@@ -34,25 +34,25 @@ struct tty_ops {
 
 struct tty {
     struct spinlock lock;
-    const char *name;            /* "console" */
+    const char *name; /* "console" */
     const struct tty_ops *ops;
-    struct termios termios;      /* T */
-    struct winsize winsize;      /* T */
-    pid_t session;               /* T: 0: nobody's controlling terminal */
-    pid_t foreground;            /* T: process group; 0: none */
-    bool hung_up;                /* T: reads end, writes fail, for ever */
-    bool stopped;                /* T: output held by ^S */
-    bool literal_next;           /* T: ^V was typed */
-    unsigned column;             /* T: of the output cursor, for tabs and erasing */
-    unsigned line_column;        /* T: where the line that is typed began */
+    struct termios termios; /* T */
+    struct winsize winsize; /* T */
+    pid_t session;          /* T: 0: nobody's controlling terminal */
+    pid_t foreground;       /* T: process group; 0: none */
+    bool hung_up;           /* T: reads end, writes fail, for ever */
+    bool stopped;           /* T: output held by ^S */
+    bool literal_next;      /* T: ^V was typed */
+    unsigned column;        /* T: of the output cursor, for tabs and erasing */
+    unsigned line_column;   /* T: where the line that is typed began */
 
     /* T: edited input, a ring with free-running positions: read <= canon <= head. */
     uint32_t read, canon, head;
     uint8_t input[TTY_INPUT_SIZE];
     uint64_t line_end[TTY_INPUT_SIZE / 64]; /* bit set: a line ends with this byte */
 
-    struct waitq readable;       /* input came, or hang-up */
-    struct waitq writable;       /* room came, ^Q, or hang-up */
+    struct waitq readable; /* input came, or hang-up */
+    struct waitq writable; /* room came, ^Q, or hang-up */
 
     struct spinlock raw_lock;    /* R */
     uint32_t raw_read, raw_head; /* R */
@@ -70,10 +70,10 @@ struct tty_upcalls {
     pid_t (*caller_pgrp)(void);
     pid_t (*caller_session)(void);
     bool (*caller_is_session_leader)(void);
-    bool (*caller_blocks)(int sig);         /* blocked or ignored */
+    bool (*caller_blocks)(int sig); /* blocked or ignored */
     bool (*group_orphaned)(pid_t pgrp);
-    pid_t (*group_session)(pid_t pgrp);     /* session of a group; -ESRCH: no such group */
-    struct tty *(*session_tty)(void);       /* controlling tty of the caller's session */
+    pid_t (*group_session)(pid_t pgrp);       /* session of a group; -ESRCH: no such group */
+    struct tty *(*session_tty)(void);         /* controlling tty of the caller's session */
     void (*set_session_tty)(struct tty *tty); /* make it that; NULL takes it away */
 };
 

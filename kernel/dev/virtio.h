@@ -38,9 +38,9 @@ struct virtqueue {
     struct virtio_device *device;
     uint16_t index;
     uint16_t size;
-    uint16_t free_head;  /* chain of free descriptors */
+    uint16_t free_head; /* chain of free descriptors */
     uint16_t free_count;
-    uint16_t used_seen;  /* entries of the used ring taken so far */
+    uint16_t used_seen; /* entries of the used ring taken so far */
     volatile struct virtq_desc *desc;
     volatile struct virtq_avail *avail;
     volatile struct virtq_used *used;

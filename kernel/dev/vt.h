@@ -27,7 +27,7 @@ STATIC_ASSERT(sizeof(struct vt_cell) == 2);
 struct vt_pen {
     uint8_t fg, bg; /* 0..15: IBM's order, blue is 1 */
     bool bold, reverse;
-    bool graphics;  /* line drawing instead of small letters (ESC ( 0) */
+    bool graphics; /* line drawing instead of small letters (ESC ( 0) */
 };
 
 enum vt_state { VT_TEXT, VT_ESCAPE, VT_CSI, VT_STRING, VT_STRING_ESCAPE, VT_CHARSET };
@@ -35,9 +35,9 @@ enum vt_state { VT_TEXT, VT_ESCAPE, VT_CSI, VT_STRING, VT_STRING_ESCAPE, VT_CHAR
 struct vt {
     struct vt_cell *cells; /* rows * cols, row by row */
     unsigned rows, cols;
-    unsigned row, col;     /* cursor */
-    bool wrap_pending;     /* the last column was written, the next character begins a row */
-    unsigned top, bottom;  /* scroll region [top, bottom) */
+    unsigned row, col;    /* cursor */
+    bool wrap_pending;    /* the last column was written, the next character begins a row */
+    unsigned top, bottom; /* scroll region [top, bottom) */
     unsigned dirty_from, dirty_to; /* rows that may have changed; who shows them resets it */
     struct vt_pen pen;
     bool cursor_on, autowrap, insert, origin;
@@ -47,13 +47,13 @@ struct vt {
     } saved;
 
     enum vt_state state;
-    char private;          /* '?', '>', '=' after ESC [, else 0 */
-    bool intermediate;     /* a byte 0x20..0x2f came in a sequence: not one that we know */
-    char charset;          /* which of ( ) * + it was */
+    char private;      /* '?', '>', '=' after ESC [, else 0 */
+    bool intermediate; /* a byte 0x20..0x2f came in a sequence: not one that we know */
+    char charset;      /* which of ( ) * + it was */
     unsigned params[VT_PARAMS];
-    unsigned count;        /* parameters begun, at most VT_PARAMS */
-    uint32_t code;         /* UTF-8 character so far */
-    unsigned more;         /* bytes of it still to come */
+    unsigned count; /* parameters begun, at most VT_PARAMS */
+    uint32_t code;  /* UTF-8 character so far */
+    unsigned more;  /* bytes of it still to come */
 };
 
 /* Makes an empty screen over @rows * @cols cells (each at least 2). */

@@ -6,5 +6,6 @@
  */
 #pragma once
 
-#define ERESTARTSYS    512 /* again, unless a handler without SA_RESTART ran; nothing was done yet */
+#define ERESTARTSYS \
+    512 /* again, unless a handler without SA_RESTART ran; nothing was done yet */
 #define ERESTARTNOHAND 514 /* again only if no handler ran at all */

@@ -145,7 +145,8 @@ static int
 copy_strings(const struct args *a, vaddr_t to)
 {
     for (size_t done = 0; done < a->len; done += PAGE_SIZE)
-        if (copy_to_user(to + done, a->pages[done / PAGE_SIZE], MIN(PAGE_SIZE, a->len - done)) != 0)
+        if (copy_to_user(to + done, a->pages[done / PAGE_SIZE],
+                         MIN(PAGE_SIZE, a->len - done)) != 0)
             return -ENOMEM;
     return 0;
 }
@@ -184,7 +185,8 @@ struct aux {
 
 /* @execfn, @extra: user addresses of the name, and of platform string and random bytes. */
 static unsigned
-fill_auxv(struct aux *v, const struct start_info *info, vaddr_t execfn, vaddr_t platform, vaddr_t random)
+fill_auxv(struct aux *v, const struct start_info *info, vaddr_t execfn, vaddr_t platform,
+          vaddr_t random)
 {
     const struct elf_image *img = info->program;
     const struct cred *c = current_thread()->cred;
@@ -217,7 +219,8 @@ fill_auxv(struct aux *v, const struct start_info *info, vaddr_t execfn, vaddr_t 
 
 /* The pointers and the vector: everything below the strings, from @sp up. */
 static int
-put_vectors(const struct args *a, vaddr_t sp, vaddr_t strings, const struct aux *auxv, unsigned naux)
+put_vectors(const struct args *a, vaddr_t sp, vaddr_t strings, const struct aux *auxv,
+            unsigned naux)
 {
     struct space *s = current_thread()->space;
     uint64_t argc = a->argc;
@@ -256,14 +259,16 @@ args_layout(const struct args *a, const struct start_info *info, vaddr_t *sp)
     uint8_t random[16];
     vaddr_t strings = info->stack_top - sizeof(uint64_t) - a->len;
     vaddr_t extra = ROUND_DOWN(strings, 16) - sizeof(platform) - sizeof(random);
-    unsigned naux = fill_auxv(auxv, info, strings + last_string(a), extra, extra + sizeof(platform));
-    size_t vectors = (1 + a->argc + 1 + a->envc + 1) * sizeof(uint64_t) + naux * sizeof(auxv[0]);
+    unsigned naux =
+        fill_auxv(auxv, info, strings + last_string(a), extra, extra + sizeof(platform));
+    size_t vectors =
+        (1 + a->argc + 1 + a->envc + 1) * sizeof(uint64_t) + naux * sizeof(auxv[0]);
     uint64_t end = 0;
 
     *sp = ROUND_DOWN(extra - vectors, 16);
     random_bytes(random, sizeof(random));
-    if (copy_to_user(info->stack_top - sizeof(end), &end, sizeof(end)) != 0 || copy_strings(a, strings) != 0 ||
-        copy_to_user(extra, platform, sizeof(platform)) != 0 ||
+    if (copy_to_user(info->stack_top - sizeof(end), &end, sizeof(end)) != 0 ||
+        copy_strings(a, strings) != 0 || copy_to_user(extra, platform, sizeof(platform)) != 0 ||
         copy_to_user(extra + sizeof(platform), random, sizeof(random)) != 0)
         return -ENOMEM;
     return put_vectors(a, *sp, strings, auxv, naux);

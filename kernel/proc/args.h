@@ -9,9 +9,9 @@ struct elf_image;
 
 /* Collected strings, back to back with their NULs: arguments, then environment, then the name of the program. */
 struct args {
-    char **pages;     /* table of pages that hold them */
-    size_t len;       /* bytes in all */
-    size_t limit;     /* E2BIG beyond, the pointers counted */
+    char **pages; /* table of pages that hold them */
+    size_t len;   /* bytes in all */
+    size_t limit; /* E2BIG beyond, the pointers counted */
     unsigned argc, envc;
 };
 

@@ -126,14 +126,16 @@ map_segment(struct file *f, const struct elf_phdr *p, vaddr_t base)
         err = map_fixed(start, zeros, prot, f, page_floor(p->offset));
     if (err == 0)
         err = map_fixed(zeros, mem_end, prot, NULL, 0);
-    if (err == 0 && p->filesz > 0 && p->memsz > p->filesz && (prot & PROT_WRITE) && !page_aligned(file_end))
+    if (err == 0 && p->filesz > 0 && p->memsz > p->filesz && (prot & PROT_WRITE) &&
+        !page_aligned(file_end))
         err = clear_user(file_end, zeros - file_end) != 0 ? -EIO : 0;
     return err;
 }
 
 /* What is added to the file's addresses; 0 with ET_EXEC. UINT64_MAX: no room. */
 static vaddr_t
-choose_base(const struct elf_header *h, enum elf_place place, vaddr_t pie_base, vaddr_t low, vaddr_t high)
+choose_base(const struct elf_header *h, enum elf_place place, vaddr_t pie_base, vaddr_t low,
+            vaddr_t high)
 {
     struct space *s = current_thread()->space;
     vaddr_t at;
@@ -180,7 +182,8 @@ note_segment(struct elf_image *img, const struct elf_header *h, const struct elf
 }
 
 static int
-load_segments(struct file *f, const struct elf_header *h, const struct elf_phdr *phdrs, struct elf_image *img)
+load_segments(struct file *f, const struct elf_header *h, const struct elf_phdr *phdrs,
+              struct elf_image *img)
 {
     int err = 0;
 

@@ -9,14 +9,14 @@ struct file;
 
 /* What exec must know about a program that was mapped. */
 struct elf_image {
-    vaddr_t entry;        /* first instruction */
-    vaddr_t base;         /* what was added to the addresses in the file */
-    vaddr_t start, end;   /* lowest and highest address used */
+    vaddr_t entry;      /* first instruction */
+    vaddr_t base;       /* what was added to the addresses in the file */
+    vaddr_t start, end; /* lowest and highest address used */
     vaddr_t code_start, code_end;
-    vaddr_t phdr;         /* where the program headers are in memory, 0: nowhere */
+    vaddr_t phdr; /* where the program headers are in memory, 0: nowhere */
     uint16_t phnum;
     bool exec_stack;
-    char *interpreter;    /* kmalloc'ed path of PT_INTERP, or NULL */
+    char *interpreter; /* kmalloc'ed path of PT_INTERP, or NULL */
 };
 
 /* Where a position-independent image goes. */

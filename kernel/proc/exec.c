@@ -8,6 +8,7 @@
  *
  *     open, scripts --> collect strings --> new space: program, interpreter, stack --> commit
  */
+#include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/mman.h"
@@ -23,7 +24,6 @@
 #include "kernel/proc/args.h"
 #include "kernel/proc/elf.h"
 #include "kernel/proc/process.h"
-#include "boot/bootinfo.h"
 #include "mm/aslr.h"
 #include "mm/kmalloc.h"
 #include "mm/layout.h"
@@ -197,7 +197,8 @@ make_space(struct exec *x)
     s->mmap_base = x->layout.mmap_base;
     /* A stack that may grow far needs its room above the mappings. */
     if (s->mmap_base + MIN(s->stack_limit, 64 * GIB) + STACK_GUARD_GAP + MIB > s->stack_top)
-        s->mmap_base = page_floor(s->stack_top - MIN(s->stack_limit, 64 * GIB) - STACK_GUARD_GAP - MIB);
+        s->mmap_base =
+            page_floor(s->stack_top - MIN(s->stack_limit, 64 * GIB) - STACK_GUARD_GAP - MIB);
     x->space = s;
     return 0;
 }
@@ -258,7 +259,8 @@ place_heap(struct exec *x)
 static int
 fill_space(struct exec *x)
 {
-    int err = elf_load(x->file, x->head, x->head_len, ELF_PROGRAM, x->layout.pie_base, &x->program);
+    int err =
+        elf_load(x->file, x->head, x->head_len, ELF_PROGRAM, x->layout.pie_base, &x->program);
 
     if (err == 0)
         err = map_stack(x);
@@ -267,7 +269,8 @@ fill_space(struct exec *x)
     place_heap(x);
     x->entry = x->program.entry;
 
-    struct start_info info = {.program = &x->program, .stack_top = x->layout.stack_top - x->layout.stack_skew};
+    struct start_info info = {.program = &x->program,
+                              .stack_top = x->layout.stack_top - x->layout.stack_skew};
 
     if (x->program.interpreter != NULL) {
         err = load_interpreter(x);
@@ -413,7 +416,8 @@ exec_begin(struct file *f, char *path, int *err)
 }
 
 int
-process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flags, struct trapframe *tf)
+process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flags,
+             struct trapframe *tf)
 {
     struct prefix prefix = {.n = 0};
     struct file *f;
@@ -461,7 +465,8 @@ process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flag
 }
 
 int
-process_exec_kernel(const char *path, const char *const *argv, const char *const *envp, struct trapframe *tf)
+process_exec_kernel(const char *path, const char *const *argv, const char *const *envp,
+                    struct trapframe *tf)
 {
     struct prefix prefix = {.n = 0};
     struct file *f;

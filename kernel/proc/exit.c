@@ -151,7 +151,8 @@ tell_parent(struct process *p)
 
     info.code = sig == 0 ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
     info.child.status = sig == 0 ? p->exit_status >> 8 & 0xff : sig;
-    p->no_zombie = p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
+    p->no_zombie =
+        p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
     if (p->exit_signal != 0)
         signal_send_locked(parent, p->exit_signal, &info);
     waitq_wake_all(&parent->wait);
@@ -335,7 +336,8 @@ process_wait(pid_t which, unsigned options, struct wait_result *r)
     struct process *dead = NULL;
     int64_t result = 0;
     int err = wait_event_interruptible(&current_process()->wait,
-                                       (result = look(which, options, r, &dead)) != 0 || (options & WNOHANG));
+                                       (result = look(which, options, r, &dead)) != 0 ||
+                                           (options & WNOHANG));
 
     if (dead != NULL)
         process_put(dead); /* the table's reference */

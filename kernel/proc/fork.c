@@ -23,10 +23,10 @@
 #include "mm/reclaim.h"
 #include "mm/space.h"
 
-#define CLONE_KNOWN                                                                                 \
-    (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | \
-     CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | CLONE_PTRACE | CLONE_UNTRACED |    \
-     CLONE_DETACHED)
+#define CLONE_KNOWN                                                                    \
+    (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SETTLS |        \
+     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | \
+     CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED)
 
 /* First code of a child, in the kernel: straight to user mode. */
 static void
@@ -158,7 +158,8 @@ process_clone(const struct clone_args *a, const struct trapframe *tf)
     }
     copy_registers(t, a, tf);
     inherit_task(t, a);
-    if ((a->flags & CLONE_PARENT_SETTID) && copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid)) != 0) {
+    if ((a->flags & CLONE_PARENT_SETTID) &&
+        copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid)) != 0) {
         process_discard(child, t);
         return -EFAULT;
     }

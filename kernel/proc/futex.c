@@ -104,7 +104,8 @@ wake_locked(struct word_key key, int n, uint32_t bits)
     struct sleeper *w, *next;
     int done = 0;
 
-    list_for_each_safe (w, next, bucket(key), link) {
+    list_for_each_safe(w, next, bucket(key), link)
+    {
         if (done >= n)
             break;
         if (!same_word(w->key, key) || !(w->bits & bits))
@@ -160,7 +161,8 @@ futex_requeue(vaddr_t addr, vaddr_t to, int wake, int move, const uint32_t *expe
     spin_lock(&futex_lock);
     int done = wake_locked(from, wake, FUTEX_ANY);
 
-    list_for_each_safe (w, next, bucket(from), link) {
+    list_for_each_safe(w, next, bucket(from), link)
+    {
         if (move == 0 || same_word(from, dest))
             break;
         if (!same_word(w->key, from))

@@ -223,7 +223,8 @@ up_caller_blocks(int sig)
     if (current_process() == NULL)
         return true;
     spin_lock(&proc_lock);
-    blocks = (current_task()->blocked & SIGBIT(sig)) || signal_ignored_locked(current_process(), sig);
+    blocks = (current_task()->blocked & SIGBIT(sig)) ||
+             signal_ignored_locked(current_process(), sig);
     spin_unlock(&proc_lock);
     return blocks;
 }

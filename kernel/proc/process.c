@@ -370,8 +370,9 @@ process_kill_largest(void)
     }
     spin_unlock(&proc_lock);
     if (l.process != NULL && !again)
-        kprintf("out of memory: ended process %d (%s), which had %lu pages of its own\n", l.process->pid,
-                list_first(&l.process->tasks, struct task, link)->thread->name, l.pages);
+        kprintf("out of memory: ended process %d (%s), which had %lu pages of its own\n",
+                l.process->pid, list_first(&l.process->tasks, struct task, link)->thread->name,
+                l.pages);
     return l.process != NULL;
 }
 
@@ -380,7 +381,8 @@ process_kill_largest(void)
 static void
 init_begin(void *unused)
 {
-    static const char *const envp[] = {"HOME=/root", "PATH=/bin:/sbin:/usr/bin:/usr/sbin", "TERM=linux", NULL};
+    static const char *const envp[] = {"HOME=/root", "PATH=/bin:/sbin:/usr/bin:/usr/sbin",
+                                       "TERM=linux", NULL};
     static const char *const argv[] = {"/sbin/init", NULL};
     struct trapframe *tf = (struct trapframe *)thread_user_frame(current_thread());
 

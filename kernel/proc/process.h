@@ -32,64 +32,64 @@ struct rlimit {
 enum process_state { PROCESS_RUNNING, PROCESS_ZOMBIE };
 
 struct process {
-    uint32_t refs;                    /* A */
-    pid_t pid;                        /* C */
-    pid_t pgrp, session;              /* P */
-    struct process *parent;           /* P: NULL for init only */
-    struct list children, sibling;    /* P */
-    struct list all_link;             /* P: in the table, by age */
-    struct list tasks;                /* P */
-    unsigned ntasks;                  /* P */
+    uint32_t refs;                 /* A */
+    pid_t pid;                     /* C */
+    pid_t pgrp, session;           /* P */
+    struct process *parent;        /* P: NULL for init only */
+    struct list children, sibling; /* P */
+    struct list all_link;          /* P: in the table, by age */
+    struct list tasks;             /* P */
+    unsigned ntasks;               /* P */
 
-    enum process_state state;         /* P */
-    int exit_status;                  /* P: as wait() tells it, when ZOMBIE */
-    char dead_name[THREAD_NAME_MAX];  /* P: the name and owner that it had, when ZOMBIE */
-    uid_t dead_uid;                   /* P */
-    bool exiting;                     /* P: exit_group or a deadly signal: all threads end */
-    int group_exit_status;            /* P: valid when exiting */
-    bool stopped;                     /* P: by a job-control signal */
-    int stop_signal;                  /* P */
+    enum process_state state;          /* P */
+    int exit_status;                   /* P: as wait() tells it, when ZOMBIE */
+    char dead_name[THREAD_NAME_MAX];   /* P: the name and owner that it had, when ZOMBIE */
+    uid_t dead_uid;                    /* P */
+    bool exiting;                      /* P: exit_group or a deadly signal: all threads end */
+    int group_exit_status;             /* P: valid when exiting */
+    bool stopped;                      /* P: by a job-control signal */
+    int stop_signal;                   /* P */
     bool report_stop, report_continue; /* P: wait() has not told yet */
-    bool no_zombie;                   /* P: the parent does not care: reaped at once */
-    struct waitq wait;                /* parents in wait(): a child changed */
-    struct waitq continued;           /* stopped threads sleep here */
+    bool no_zombie;                    /* P: the parent does not care: reaped at once */
+    struct waitq wait;                 /* parents in wait(): a child changed */
+    struct waitq continued;            /* stopped threads sleep here */
 
-    struct sigaction actions[NSIG];   /* P */
-    struct sigpending pending;        /* P */
+    struct sigaction actions[NSIG]; /* P */
+    struct sigpending pending;      /* P */
 
-    struct file *exe;                 /* P to change: the program */
-    bool did_exec;                    /* P: setpgid by the parent is over */
+    struct file *exe;                    /* P to change: the program */
+    bool did_exec;                       /* P: setpgid by the parent is over */
     struct rlimit rlimits[RLIMIT_COUNT]; /* P */
-    uint64_t personality;             /* O */
-    struct tty *tty;                  /* P: the session's controlling terminal */
-    int exit_signal;                  /* C: what the parent gets, SIGCHLD as a rule */
-    bool vfork_wait;                  /* P: the parent sleeps until exec or exit */
-    bool strace;                      /* A: print its system calls */
-    nsec_t start_time;                /* C */
-    nsec_t dead_user, dead_system;    /* P: of threads that ended */
-    nsec_t child_user, child_system;  /* P: of children waited for */
+    uint64_t personality;                /* O */
+    struct tty *tty;                     /* P: the session's controlling terminal */
+    int exit_signal;                     /* C: what the parent gets, SIGCHLD as a rule */
+    bool vfork_wait;                     /* P: the parent sleeps until exec or exit */
+    bool strace;                         /* A: print its system calls */
+    nsec_t start_time;                   /* C */
+    nsec_t dead_user, dead_system;       /* P: of threads that ended */
+    nsec_t child_user, child_system;     /* P: of children waited for */
     uint64_t dead_minor, dead_major, child_minor, child_major; /* P */
-    uint64_t dead_peak;               /* P: resident pages at most, after the space is gone */
-    struct timeout alarm;             /* P: ITIMER_REAL */
+    uint64_t dead_peak;                /* P: resident pages at most, after the space is gone */
+    struct timeout alarm;              /* P: ITIMER_REAL */
     nsec_t alarm_when, alarm_interval; /* P */
-    int nice;                         /* P */
+    int nice;                          /* P */
 };
 
 struct task {
-    struct thread *thread;            /* C */
-    struct process *process;          /* C, holds a reference */
-    pid_t tid;                        /* C */
-    struct list link;                 /* P: in process->tasks */
-    sigset_t blocked;                 /* P to change */
-    sigset_t saved_mask;              /* O: to be restored when restore_mask */
-    bool restore_mask;                /* O: a temporary mask is in force */
-    struct sigpending pending;        /* P */
-    struct sigstack altstack;         /* O */
-    vaddr_t clear_child_tid;          /* O: zeroed at exit (set_tid_address, CLONE_CHILD_CLEARTID) */
-    bool set_child_tid;               /* O: a new child writes its id there first, */
-    bool keep_clear_tid;              /* O: and keeps the address only for CLONE_CHILD_CLEARTID */
-    nsec_t sleep_until;               /* O: deadline of an interrupted sleep that is restarted, 0: none */
-    vaddr_t robust_list;              /* O */
+    struct thread *thread;     /* C */
+    struct process *process;   /* C, holds a reference */
+    pid_t tid;                 /* C */
+    struct list link;          /* P: in process->tasks */
+    sigset_t blocked;          /* P to change */
+    sigset_t saved_mask;       /* O: to be restored when restore_mask */
+    bool restore_mask;         /* O: a temporary mask is in force */
+    struct sigpending pending; /* P */
+    struct sigstack altstack;  /* O */
+    vaddr_t clear_child_tid;   /* O: zeroed at exit (set_tid_address, CLONE_CHILD_CLEARTID) */
+    bool set_child_tid;        /* O: a new child writes its id there first, */
+    bool keep_clear_tid;       /* O: and keeps the address only for CLONE_CHILD_CLEARTID */
+    nsec_t sleep_until;  /* O: deadline of an interrupted sleep that is restarted, 0: none */
+    vaddr_t robust_list; /* O */
 };
 
 extern struct spinlock proc_lock;
@@ -145,7 +145,8 @@ void process_times_locked(struct process *p, nsec_t *user, nsec_t *system);
  * Returns: the process, or NULL: no memory or no pid.
  * process_enter_table - makes it a child of @parent (NULL: init). P held.
  */
-struct process *process_create(struct process *parent, void (*entry)(void *), void *arg, struct task **out) MUST_CHECK;
+struct process *process_create(struct process *parent, void (*entry)(void *), void *arg,
+                               struct task **out) MUST_CHECK;
 void process_enter_table(struct process *p, struct process *parent);
 /* Out of the table: the caller puts its reference. P held. */
 void process_leave_table_locked(struct process *p);
@@ -156,7 +157,7 @@ void process_discard(struct process *p, struct task *t);
 struct clone_args {
     uint64_t flags;
     int exit_signal;
-    vaddr_t stack;      /* 0: the parent's */
+    vaddr_t stack; /* 0: the parent's */
     vaddr_t parent_tid, child_tid, tls;
 };
 
@@ -164,13 +165,15 @@ struct clone_args {
 int64_t process_clone(const struct clone_args *a, const struct trapframe *tf);
 
 /* exec.c: replaces the program. @upath, @argv, @envp: user addresses. Returns 0 with *tf new, or an error with all as before. */
-int process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flags, struct trapframe *tf);
+int process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flags,
+                 struct trapframe *tf);
 /* The first program, from kernel memory. */
-int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp, struct trapframe *tf);
+int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp,
+                        struct trapframe *tf);
 
 /* exit.c. @status: as wait() tells it. */
-void process_exit(int status) NORETURN;      /* the whole process */
-void task_exit(int status) NORETURN;         /* this thread */
+void process_exit(int status) NORETURN; /* the whole process */
+void task_exit(int status) NORETURN;    /* this thread */
 /* The parent's wait for a vforked child ends. P held. */
 void process_release_vfork_locked(struct process *p);
 

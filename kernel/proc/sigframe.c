@@ -62,24 +62,44 @@ put_fpu(uint64_t *sp)
 }
 
 static void
-fill_context(struct sigcontext *c, const struct trapframe *tf, uint64_t fpstate, const struct siginfo *info)
+fill_context(struct sigcontext *c, const struct trapframe *tf, uint64_t fpstate,
+             const struct siginfo *info)
 {
     *c = (struct sigcontext){
-        .r8 = tf->r8, .r9 = tf->r9, .r10 = tf->r10, .r11 = tf->r11, .r12 = tf->r12, .r13 = tf->r13,
-        .r14 = tf->r14, .r15 = tf->r15, .rdi = tf->rdi, .rsi = tf->rsi, .rbp = tf->rbp, .rbx = tf->rbx,
-        .rdx = tf->rdx, .rax = tf->rax, .rcx = tf->rcx, .rsp = tf->rsp, .rip = tf->rip,
-        .rflags = tf->rflags, .cs = tf->cs, .ss = tf->ss, .fpstate = fpstate,
+        .r8 = tf->r8,
+        .r9 = tf->r9,
+        .r10 = tf->r10,
+        .r11 = tf->r11,
+        .r12 = tf->r12,
+        .r13 = tf->r13,
+        .r14 = tf->r14,
+        .r15 = tf->r15,
+        .rdi = tf->rdi,
+        .rsi = tf->rsi,
+        .rbp = tf->rbp,
+        .rbx = tf->rbx,
+        .rdx = tf->rdx,
+        .rax = tf->rax,
+        .rcx = tf->rcx,
+        .rsp = tf->rsp,
+        .rip = tf->rip,
+        .rflags = tf->rflags,
+        .cs = tf->cs,
+        .ss = tf->ss,
+        .fpstate = fpstate,
     };
     if (tf->vector < IRQ_BASE) {
         c->trapno = tf->vector;
-        c->err = tf->vector == TRAP_GP ? 0 : tf->error; /* a #GP's code may tell about the kernel */
+        c->err =
+            tf->vector == TRAP_GP ? 0 : tf->error; /* a #GP's code may tell about the kernel */
     }
     if (info->signo == SIGSEGV || info->signo == SIGBUS)
         c->cr2 = info->fault.addr;
 }
 
 int
-sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct siginfo *info, sigset_t mask)
+sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct siginfo *info,
+               sigset_t mask)
 {
     struct task *t = current_task();
     uint64_t sp = tf->rsp - RED_ZONE;
@@ -88,7 +108,8 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
 
     if (!(sa->flags & SA_RESTORER))
         return -EFAULT; /* Linux has no way back without one either */
-    if ((sa->flags & SA_ONSTACK) && !(t->altstack.flags & SS_DISABLE) && !on_altstack(t, tf->rsp))
+    if ((sa->flags & SA_ONSTACK) && !(t->altstack.flags & SS_DISABLE) &&
+        !on_altstack(t, tf->rsp))
         sp = t->altstack.sp + t->altstack.size;
     if (put_fpu(&sp) != 0)
         return -EFAULT;
@@ -97,7 +118,8 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
         return -EFAULT;
 
     frame->return_address = sa->restorer;
-    frame->uc.flags = (fpu_features() != 0 ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+    frame->uc.flags =
+        (fpu_features() != 0 ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
     frame->uc.stack = t->altstack;
     if (on_altstack(t, tf->rsp))
         frame->uc.stack.flags |= SS_ONSTACK;
@@ -105,7 +127,8 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
     frame->info = *info;
     fill_context(&frame->uc.mcontext, tf, sp, info);
 
-    sp = ROUND_DOWN(sp - sizeof(*frame), 16) - 8; /* as if by a call: rsp + 8 is a multiple of 16 */
+    sp = ROUND_DOWN(sp - sizeof(*frame), 16) -
+         8; /* as if by a call: rsp + 8 is a multiple of 16 */
     err = copy_to_user(sp, frame, sizeof(*frame));
     kfree(frame);
     if (err != 0)

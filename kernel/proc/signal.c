@@ -77,7 +77,8 @@ discard(struct sigpending *q, sigset_t set)
 {
     struct sigqueued *e, *next;
 
-    list_for_each_safe (e, next, &q->queue, link) {
+    list_for_each_safe(e, next, &q->queue, link)
+    {
         if (!(SIGBIT(e->info.signo) & set))
             continue;
         list_del(&e->link);
@@ -146,7 +147,9 @@ enqueue(struct sigpending *q, int sig, const struct siginfo *info)
 static void
 cancel_opposites(struct process *p, int sig)
 {
-    sigset_t opposites = sig == SIGCONT ? STOP_SIGNALS : STOP_SIGNALS & SIGBIT(sig) ? SIGBIT(SIGCONT) : 0;
+    sigset_t opposites = sig == SIGCONT               ? STOP_SIGNALS
+                         : STOP_SIGNALS & SIGBIT(sig) ? SIGBIT(SIGCONT)
+                                                      : 0;
     struct task *t;
 
     discard(&p->pending, opposites);
@@ -158,7 +161,8 @@ cancel_opposites(struct process *p, int sig)
             p->report_continue = true;
             p->report_stop = false;
             if (p->parent != NULL) {
-                struct siginfo info = {.signo = SIGCHLD, .code = CLD_CONTINUED,
+                struct siginfo info = {.signo = SIGCHLD,
+                                       .code = CLD_CONTINUED,
                                        .child = {.pid = p->pid, .status = SIGCONT}};
 
                 if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
@@ -377,7 +381,8 @@ static void
 stop_here(int sig)
 {
     struct process *p = current_process();
-    struct siginfo info = {.signo = SIGCHLD, .code = CLD_STOPPED, .child = {.pid = p->pid, .status = sig}};
+    struct siginfo info = {
+        .signo = SIGCHLD, .code = CLD_STOPPED, .child = {.pid = p->pid, .status = sig}};
 
     spin_lock(&proc_lock);
     if (sig != 0) {
@@ -402,7 +407,8 @@ stop_here(int sig)
 
 /* A handler is to run: builds its frame and sets the mask. */
 static void
-run_handler(struct trapframe *tf, int sig, const struct sigaction *sa, const struct siginfo *info)
+run_handler(struct trapframe *tf, int sig, const struct sigaction *sa,
+            const struct siginfo *info)
 {
     struct task *t = current_task();
     sigset_t mask = t->restore_mask ? t->saved_mask : t->blocked;
@@ -411,7 +417,8 @@ run_handler(struct trapframe *tf, int sig, const struct sigaction *sa, const str
     t->sleep_until = 0;
     t->restore_mask = false;
     if (sigframe_build(tf, sa, info, mask) != 0) {
-        kprintf("%s[%d]: no stack for the handler of signal %d\n", t->thread->name, t->process->pid, sig);
+        kprintf("%s[%d]: no stack for the handler of signal %d\n", t->thread->name,
+                t->process->pid, sig);
         process_exit(SIGSEGV);
     }
 

@@ -24,7 +24,13 @@ struct sigpending {
 };
 
 /* What a signal's default action is. */
-enum signal_default { SIGNAL_TERMINATE, SIGNAL_CORE, SIGNAL_IGNORE, SIGNAL_STOP, SIGNAL_CONTINUE };
+enum signal_default {
+    SIGNAL_TERMINATE,
+    SIGNAL_CORE,
+    SIGNAL_IGNORE,
+    SIGNAL_STOP,
+    SIGNAL_CONTINUE
+};
 enum signal_default signal_default_action(int sig);
 
 /*
@@ -76,5 +82,6 @@ void sigpending_init(struct sigpending *q);
 int signal_take(sigset_t set, struct siginfo *info);
 
 /* sigframe.c. 0, or -EFAULT: the stack cannot take it, or the frame is bad. */
-int sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct siginfo *info, sigset_t mask);
+int sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct siginfo *info,
+                   sigset_t mask);
 int sigframe_restore(struct trapframe *tf);

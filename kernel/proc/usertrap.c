@@ -52,7 +52,8 @@ explain(const struct trapframe *tf, vaddr_t va, unsigned access, enum fault_resu
     char text[256];
 
     vm_explain(current_thread()->space, va, access, why, text, sizeof(text));
-    kprintf("%s[%d]: %s; rip %#lx\n", current_thread()->name, current_process()->pid, text, tf->rip);
+    kprintf("%s[%d]: %s; rip %#lx\n", current_thread()->name, current_process()->pid, text,
+            tf->rip);
 }
 
 static void
@@ -60,7 +61,8 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
 {
     /* An access with the kernel's rights (see above) that met a present page would only fail again. */
     bool hopeless = (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
-    enum fault_result r = hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
+    enum fault_result r =
+        hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
     int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;
 
     if (r == FAULT_DONE)
@@ -75,7 +77,11 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
     if (!is_caught(sig))
         explain(tf, va, access, r);
     /* What lies in the kernel's half is not told: as on Linux, a non-canonical address is a #GP and says 0. */
-    raise(sig, r == FAULT_MAPERR ? SEGV_MAPERR : r == FAULT_ACCERR ? SEGV_ACCERR : BUS_ADRERR, va);
+    raise(sig,
+          r == FAULT_MAPERR   ? SEGV_MAPERR
+          : r == FAULT_ACCERR ? SEGV_ACCERR
+                              : BUS_ADRERR,
+          va);
 }
 
 /* uaccess touched a user page: mend it, or let uaccess return -EFAULT. */
@@ -84,7 +90,8 @@ kernel_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
 {
     struct thread *t = current_thread();
 
-    if (t->space == NULL || va >= USER_TOP || this_cpu()->irq_off_depth > 0 || !(tf->rflags & RFLAGS_IF)) {
+    if (t->space == NULL || va >= USER_TOP || this_cpu()->irq_off_depth > 0 ||
+        !(tf->rflags & RFLAGS_IF)) {
         if (va < USER_TOP && trap_fixup(tf))
             return;
         panic_trap(tf, "page fault in the kernel at %#lx", va);
@@ -99,7 +106,9 @@ static void
 on_page_fault(struct trapframe *tf)
 {
     vaddr_t va = read_cr2();
-    unsigned access = tf->error & PF_FETCH ? PROT_EXEC : tf->error & PF_WRITE ? PROT_WRITE : PROT_READ;
+    unsigned access = tf->error & PF_FETCH   ? PROT_EXEC
+                      : tf->error & PF_WRITE ? PROT_WRITE
+                                             : PROT_READ;
 
     if (trap_from_user(tf))
         user_page_fault(tf, va, access);
@@ -136,14 +145,16 @@ static void
 tell_exception(const struct trapframe *tf, int sig, const char *what)
 {
     if (!is_caught(sig))
-        kprintf("%s[%d]: %s; rip %#lx\n", current_thread()->name, current_process()->pid, what, tf->rip);
+        kprintf("%s[%d]: %s; rip %#lx\n", current_thread()->name, current_process()->pid, what,
+                tf->rip);
 }
 
 static void
 on_arithmetic(struct trapframe *tf)
 {
-    tell_exception(tf, SIGFPE, tf->vector == TRAP_DE ? "divided by zero, or the quotient did not fit"
-                                                     : "floating-point exception");
+    tell_exception(tf, SIGFPE,
+                   tf->vector == TRAP_DE ? "divided by zero, or the quotient did not fit"
+                                         : "floating-point exception");
     raise(SIGFPE, fpe_code(tf), tf->rip);
 }
 
@@ -180,7 +191,9 @@ on_protection(struct trapframe *tf)
         raise(SIGBUS, BUS_ADRALN, 0);
         return;
     }
-    tell_exception(tf, SIGSEGV, "general protection: a privileged instruction, or an address that is not canonical");
+    tell_exception(
+        tf, SIGSEGV,
+        "general protection: a privileged instruction, or an address that is not canonical");
     signal_force(SIGSEGV, &info);
 }
 
@@ -202,8 +215,8 @@ on_return(struct trapframe *tf)
 void
 usertrap_init(void)
 {
-    static const uint8_t protection[] = {TRAP_OF, TRAP_BR, TRAP_TS, TRAP_NP, TRAP_SS, TRAP_GP, TRAP_AC, TRAP_NM,
-                                         TRAP_VE, TRAP_CP};
+    static const uint8_t protection[] = {TRAP_OF, TRAP_BR, TRAP_TS, TRAP_NP, TRAP_SS,
+                                         TRAP_GP, TRAP_AC, TRAP_NM, TRAP_VE, TRAP_CP};
 
     for (unsigned i = 0; i < ARRAY_SIZE(protection); i++)
         trap_set_handler(protection[i], on_protection);

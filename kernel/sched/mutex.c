@@ -23,8 +23,8 @@ mutex_try_lock(struct mutex *m)
 {
     struct thread *nobody = NULL;
 
-    return __atomic_compare_exchange_n(&m->owner, &nobody, current_thread(), false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&m->owner, &nobody, current_thread(), false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 void

@@ -16,10 +16,13 @@ struct mutex {
     const char *name;
 };
 
-#define MUTEX_INIT(var, text) {NULL, 0, WAITQ_INIT((var).waiters), (text)}
+#define MUTEX_INIT(var, text)                      \
+    {                                              \
+        NULL, 0, WAITQ_INIT((var).waiters), (text) \
+    }
 
 void mutex_init(struct mutex *m, const char *name);
-void mutex_lock(struct mutex *m);                 /* sleeps; not from interrupts */
+void mutex_lock(struct mutex *m); /* sleeps; not from interrupts */
 bool mutex_try_lock(struct mutex *m) MUST_CHECK;
 void mutex_unlock(struct mutex *m);
-bool mutex_held(const struct mutex *m);           /* by the current thread */
+bool mutex_held(const struct mutex *m); /* by the current thread */

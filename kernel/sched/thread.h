@@ -27,18 +27,18 @@ enum thread_state { THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
 #define THREAD_NAME_MAX 16
 
 struct thread {
-    struct context context;        /* where it stopped */
-    vaddr_t stack;                 /* lowest address of its kernel stack, 0 for a CPU's first thread */
+    struct context context; /* where it stopped */
+    vaddr_t stack;          /* lowest address of its kernel stack, 0 for a CPU's first thread */
     char name[THREAD_NAME_MAX];
 
     /* Scheduler's, guarded by the run-queue lock. */
     enum thread_state state;
-    bool wake_pending;             /* a wake-up came since sched_prepare_sleep */
-    bool preparing;                /* between sched_prepare_sleep and the sleep's end */
-    bool interruptible;            /* the present sleep ends by a signal */
+    bool wake_pending;  /* a wake-up came since sched_prepare_sleep */
+    bool preparing;     /* between sched_prepare_sleep and the sleep's end */
+    bool interruptible; /* the present sleep ends by a signal */
     bool on_queue;
-    uint8_t level;                 /* 0 .. SCHED_LEVELS-1, 0 runs first */
-    nsec_t slice_end;              /* when the running thread's turn is over */
+    uint8_t level;    /* 0 .. SCHED_LEVELS-1, 0 runs first */
+    nsec_t slice_end; /* when the running thread's turn is over */
     struct list run_link;
     struct timeout sleep_timeout;
 
@@ -50,11 +50,12 @@ struct thread {
     void *entry_arg;
 
     /* What the layers above hang on it. NULL for kernel threads. */
-    bool frees_memory;             /* the pager and the flusher: may use the last frames, never wait for one */
-    bool interrupted;              /* a signal wants attention: set by proc, ends interruptible sleeps */
-    uint64_t user_fs, user_gs;     /* saved segment bases while not running */
-    void *fpu;                     /* XSAVE area; NULL for kernel threads */
-    struct pagetable *pagetable;   /* what to load into CR3 */
+    bool
+        frees_memory; /* the pager and the flusher: may use the last frames, never wait for one */
+    bool interrupted; /* a signal wants attention: set by proc, ends interruptible sleeps */
+    uint64_t user_fs, user_gs;   /* saved segment bases while not running */
+    void *fpu;                   /* XSAVE area; NULL for kernel threads */
+    struct pagetable *pagetable; /* what to load into CR3 */
     struct space *space;
     struct task *task;
     struct files *files;

@@ -17,7 +17,10 @@ struct waitq {
     struct list waiters;
 };
 
-#define WAITQ_INIT(name) {SPINLOCK_INIT("waitq"), LIST_INIT((name).waiters)}
+#define WAITQ_INIT(name)                                  \
+    {                                                     \
+        SPINLOCK_INIT("waitq"), LIST_INIT((name).waiters) \
+    }
 
 /* One thread's place in one queue; lives on the thread's stack. A thread may stand in several at once (poll). */
 struct waiter {
@@ -47,24 +50,24 @@ void sched_prepare_sleep(void);
 int sched_sleep(bool interruptible, nsec_t deadline);
 
 /* Sleep until @cond holds. Evaluates to 0, -EINTR or -ETIMEDOUT; no spin lock may be held. */
-#define wait_event_full(q, cond, interruptible, deadline)   \
-    ({                                                      \
-        struct waiter waiter_;                              \
-        int err_ = 0;                                       \
-        waitq_enter((q), &waiter_);                         \
-        for (;;) {                                          \
-            sched_prepare_sleep();                          \
-            if (cond) {                                     \
-                err_ = 0;                                   \
-                break;                                      \
-            }                                               \
-            if (err_ != 0)                                  \
-                break;                                      \
+#define wait_event_full(q, cond, interruptible, deadline)    \
+    ({                                                       \
+        struct waiter waiter_;                               \
+        int err_ = 0;                                        \
+        waitq_enter((q), &waiter_);                          \
+        for (;;) {                                           \
+            sched_prepare_sleep();                           \
+            if (cond) {                                      \
+                err_ = 0;                                    \
+                break;                                       \
+            }                                                \
+            if (err_ != 0)                                   \
+                break;                                       \
             err_ = sched_sleep((interruptible), (deadline)); \
-        }                                                   \
-        sched_cancel_sleep();                               \
-        waitq_leave(&waiter_);                              \
-        err_;                                               \
+        }                                                    \
+        sched_cancel_sleep();                                \
+        waitq_leave(&waiter_);                               \
+        err_;                                                \
     })
 
 #define wait_event(q, cond)               ((void)wait_event_full(q, cond, false, UINT64_MAX))

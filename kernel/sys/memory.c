@@ -42,7 +42,11 @@ int64_t
 sys_mmap(const uint64_t a[6])
 {
     struct mmap_request q = {
-        .addr = a[0], .len = a[1], .prot = (unsigned)a[2], .flags = (unsigned)a[3], .offset = a[5],
+        .addr = a[0],
+        .len = a[1],
+        .prot = (unsigned)a[2],
+        .flags = (unsigned)a[3],
+        .offset = a[5],
         .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,
     };
     int fd = (int)a[4];

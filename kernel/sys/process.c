@@ -1,6 +1,7 @@
 /*
  * process.c - the system calls about processes: identity, making, ending, waiting, limits.
  */
+#include "kernel/proc/process.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/sched.h"
@@ -11,7 +12,6 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/string.h"
-#include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/table.h"
 #include "mm/space.h"
@@ -48,7 +48,10 @@ sys_clone(const uint64_t a[6])
     struct clone_args c = {
         .flags = (uint32_t)a[0] & ~(uint64_t)CSIGNAL,
         .exit_signal = a[0] & CSIGNAL,
-        .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4],
+        .stack = a[1],
+        .parent_tid = a[2],
+        .child_tid = a[3],
+        .tls = a[4],
     };
 
     return process_clone(&c, my_frame());
@@ -149,7 +152,8 @@ sys_waitid(const uint64_t a[6])
     struct wait_result r;
     struct rusage usage;
 
-    if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
+    if ((options &
+         ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)) || a[0] > P_PGID)
         return -EINVAL;
     if ((a[0] == P_PID && id <= 0) || (a[0] == P_PGID && id < 0))
@@ -280,7 +284,8 @@ sys_get_robust_list(const uint64_t a[6])
     spin_unlock(&proc_lock);
     if (err != 0)
         return err;
-    if (copy_to_user(a[2], &len, sizeof(len)) != 0 || copy_to_user(a[1], &list, sizeof(list)) != 0)
+    if (copy_to_user(a[2], &len, sizeof(len)) != 0 ||
+        copy_to_user(a[1], &list, sizeof(list)) != 0)
         return -EFAULT;
     return 0;
 }
@@ -323,12 +328,13 @@ change_limit(unsigned which, const struct rlimit *new, struct rlimit *old)
     struct process *p = current_process();
     int err = 0;
 
-    if (which >= RLIMIT_COUNT || (new != NULL && new->soft > new->hard))
+    if (which >= RLIMIT_COUNT || (new != NULL &&new->soft > new->hard))
         return -EINVAL;
     spin_lock(&proc_lock);
     *old = p->rlimits[which];
     if (new != NULL) {
-        if (new->hard > old->hard && (current_thread()->cred->euid != 0 || which == RLIMIT_NOFILE))
+        if (new->hard > old->hard &&
+            (current_thread()->cred->euid != 0 || which == RLIMIT_NOFILE))
             err = -EPERM;
         else
             p->rlimits[which] = *new;
@@ -393,7 +399,8 @@ sys_getrusage(const uint64_t a[6])
         return -EINVAL;
     spin_lock(&proc_lock);
     if (who == -1) {
-        t = (struct rusage_times){p->child_user, p->child_system, p->child_minor, p->child_major};
+        t = (struct rusage_times){p->child_user, p->child_system, p->child_minor,
+                                  p->child_major};
     } else {
         process_times_locked(p, &t.user, &t.system);
         t.minor = p->dead_minor + s->faults_minor;

@@ -171,7 +171,8 @@ sys_rt_sigtimedwait(const uint64_t a[6])
 static bool
 stack_in_use(const struct task *t)
 {
-    return !(t->altstack.flags & SS_DISABLE) && my_frame()->rsp - t->altstack.sp <= t->altstack.size;
+    return !(t->altstack.flags & SS_DISABLE) &&
+           my_frame()->rsp - t->altstack.sp <= t->altstack.size;
 }
 
 int64_t
@@ -187,7 +188,7 @@ sys_sigaltstack(const uint64_t a[6])
             return -EFAULT;
         if (stack_in_use(t))
             return -EPERM;
-        if (new.flags != 0 && new.flags != SS_DISABLE && new.flags != SS_ONSTACK)
+        if (new.flags != 0 && new.flags != SS_DISABLE &&new.flags != SS_ONSTACK)
             return -EINVAL;
         if (new.flags == SS_DISABLE)
             new = (struct sigstack){.flags = SS_DISABLE};
@@ -205,8 +206,10 @@ sys_sigaltstack(const uint64_t a[6])
 static struct siginfo
 sender(int sig, int code)
 {
-    return (struct siginfo){.signo = sig, .code = code,
-                            .kill = {.pid = current_process()->pid, .uid = current_thread()->cred->uid}};
+    return (struct siginfo){
+        .signo = sig,
+        .code = code,
+        .kill = {.pid = current_process()->pid, .uid = current_thread()->cred->uid}};
 }
 
 int64_t
@@ -288,5 +291,6 @@ sys_rt_tgsigqueueinfo(const uint64_t a[6])
 
     if (err != 0)
         return err;
-    return (pid_t)a[0] <= 0 ? -EINVAL : send_to_task((pid_t)a[0], (pid_t)a[1], (int)a[2], &info);
+    return (pid_t)a[0] <= 0 ? -EINVAL
+                            : send_to_task((pid_t)a[0], (pid_t)a[1], (int)a[2], &info);
 }

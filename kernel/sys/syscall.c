@@ -19,7 +19,8 @@
 
 #define STRACE_STRING 48
 
-#define SYSCALL_ENTRY(nr, call_name, arg_letters) [nr] = {#call_name, sys_##call_name, arg_letters},
+#define SYSCALL_ENTRY(nr, call_name, arg_letters) \
+    [nr] = {#call_name, sys_##call_name, arg_letters},
 const struct syscall syscall_table[SYSCALL_MAX] = {SYSCALLS(SYSCALL_ENTRY)};
 #undef SYSCALL_ENTRY
 

@@ -21,15 +21,18 @@
 #define UTS_LENGTH 65
 
 struct utsname {
-    char sysname[UTS_LENGTH], nodename[UTS_LENGTH], release[UTS_LENGTH], version[UTS_LENGTH], machine[UTS_LENGTH],
-        domain[UTS_LENGTH];
+    char sysname[UTS_LENGTH], nodename[UTS_LENGTH], release[UTS_LENGTH], version[UTS_LENGTH],
+        machine[UTS_LENGTH], domain[UTS_LENGTH];
 };
 
 int64_t
 sys_uname(const uint64_t a[6])
 {
-    struct utsname u = {.sysname = IDENTITY_SYSNAME, .release = IDENTITY_RELEASE, .version = IDENTITY_VERSION,
-                        .machine = IDENTITY_MACHINE, .domain = "(none)"};
+    struct utsname u = {.sysname = IDENTITY_SYSNAME,
+                        .release = IDENTITY_RELEASE,
+                        .version = IDENTITY_VERSION,
+                        .machine = IDENTITY_MACHINE,
+                        .domain = "(none)"};
 
     identity_get_hostname(u.nodename);
     return copy_to_user(a[0], &u, sizeof(u));

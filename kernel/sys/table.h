@@ -8,7 +8,7 @@
 
 #include "kernel/sys/syscall.h"
 
-#define SYSCALLS(X)                  \
+#define SYSCALLS(X)                     \
     X(0, read, "dpu")                   \
     X(1, write, "dpu")                  \
     X(2, open, "sxo")                   \
@@ -180,7 +180,7 @@
     X(322, execveat, "dsppx")           \
     X(332, statx, "dsxxp")              \
     X(436, close_range, "uux")          \
-    X(439, faccessat2, "dsox")          
+    X(439, faccessat2, "dsox")
 
 #define SYSCALL_DECLARE(nr, name, args) syscall_fn sys_##name;
 SYSCALLS(SYSCALL_DECLARE)

@@ -1,8 +1,8 @@
 /*
  * time.c - clocks, sleeping, alarms.
  */
-#include "kernel/abi/errno.h"
 #include "kernel/abi/time.h"
+#include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
@@ -129,7 +129,7 @@ sleep_for(nsec_t duration, vaddr_t remain)
 {
     struct task *t = current_task();
     nsec_t now = clock_now();
-    nsec_t deadline = t->sleep_until != 0              ? t->sleep_until
+    nsec_t deadline = t->sleep_until != 0               ? t->sleep_until
                       : duration > UINT64_MAX - 1 - now ? UINT64_MAX - 1
                                                         : now + duration;
 
@@ -179,7 +179,8 @@ sys_clock_nanosleep(const uint64_t a[6])
         return sleep_for(when, a[3]);
     if (when <= now)
         return 0;
-    when = when - now > UINT64_MAX - 1 - clock_now() ? UINT64_MAX - 1 : clock_now() + (when - now);
+    when =
+        when - now > UINT64_MAX - 1 - clock_now() ? UINT64_MAX - 1 : clock_now() + (when - now);
     return sleep_until(when) == 0 ? 0 : -ERESTARTNOHAND;
 }
 
@@ -209,7 +210,8 @@ sys_alarm(const uint64_t a[6])
     nsec_t value, interval;
 
     set_alarm((uint32_t)a[0] * NSEC_PER_SEC, 0, &value, &interval);
-    return (int64_t)((value + NSEC_PER_SEC / 2) / NSEC_PER_SEC + (value > 0 && value < NSEC_PER_SEC / 2));
+    return (int64_t)((value + NSEC_PER_SEC / 2) / NSEC_PER_SEC +
+                     (value > 0 && value < NSEC_PER_SEC / 2));
 }
 
 int64_t
@@ -231,7 +233,8 @@ sys_getitimer(const uint64_t a[6])
 static bool
 timeval_valid(const struct timeval *t)
 {
-    return t->sec >= 0 && t->sec < (int64_t)(UINT64_MAX / 4 / NSEC_PER_SEC) && t->usec >= 0 && t->usec < 1000000;
+    return t->sec >= 0 && t->sec < (int64_t)(UINT64_MAX / 4 / NSEC_PER_SEC) && t->usec >= 0 &&
+           t->usec < 1000000;
 }
 
 int64_t
@@ -249,7 +252,8 @@ sys_setitimer(const uint64_t a[6])
     if (a[0] != ITIMER_REAL)
         return -ENOSYS; /* SIMPLE: no timers of processor time */
     set_alarm((nsec_t)it.value.sec * NSEC_PER_SEC + (nsec_t)it.value.usec * NSEC_PER_USEC,
-              (nsec_t)it.interval.sec * NSEC_PER_SEC + (nsec_t)it.interval.usec * NSEC_PER_USEC, &value, &interval);
+              (nsec_t)it.interval.sec * NSEC_PER_SEC + (nsec_t)it.interval.usec * NSEC_PER_USEC,
+              &value, &interval);
     if (a[2] == 0)
         return 0;
     old = (struct itimerval){nsec_to_timeval(interval), nsec_to_timeval(value)};
@@ -258,14 +262,14 @@ sys_setitimer(const uint64_t a[6])
 
 /* ---- futex ---- */
 
-#define FUTEX_WAIT         0
-#define FUTEX_WAKE         1
-#define FUTEX_REQUEUE      3
-#define FUTEX_CMP_REQUEUE  4
-#define FUTEX_WAIT_BITSET  9
-#define FUTEX_WAKE_BITSET  10
-#define FUTEX_COMMAND      0x7f
-#define FUTEX_REALTIME     0x100
+#define FUTEX_WAIT        0
+#define FUTEX_WAKE        1
+#define FUTEX_REQUEUE     3
+#define FUTEX_CMP_REQUEUE 4
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
+#define FUTEX_COMMAND     0x7f
+#define FUTEX_REALTIME    0x100
 
 /* The deadline of a futex wait; WAIT is relative, WAIT_BITSET absolute. */
 static int

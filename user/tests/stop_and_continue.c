@@ -16,7 +16,8 @@ main(void)
     gate_make(&go);
     pid_t pid = (pid_t)MUST(fork());
     if (pid == 0) {
-        setpgid(0, 0); /* SIGTSTP does not stop an orphaned group; this one has a parent outside */
+        setpgid(0,
+                0); /* SIGTSTP does not stop an orphaned group; this one has a parent outside */
         gate_wait(&go);
         raise(SIGSTOP);
         gate_wait(&go);
