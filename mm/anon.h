@@ -26,7 +26,10 @@ STATIC_ASSERT(sizeof(struct anon) == 16);
  */
 struct anon *anon_alloc(const struct frame *source) MUST_CHECK;
 
-/* One more, one less table entry names it. The last one frees it; its frame goes through @b. vm_lock held. */
+/*
+ * One more, one less table entry names it. The last one frees it; its frame
+ * goes through @b. vm_lock held.
+ */
 void anon_get(struct anon *a);
 void anon_put(struct anon *a, struct tlb_batch *b);
 

@@ -168,7 +168,10 @@ vm_check(void)
 
     if (c.entries != c.rmaps)
         violation(&c, "%lu entries, %lu reverse links", c.entries, c.rmaps);
-    /* Shared memory names anons too, so spaces may name fewer than there are references, never more. */
+    /*
+     * Shared memory names anons too, so spaces may name fewer than there
+     * are references, never more.
+     */
     if (c.references > c.anon_refs)
         violation(&c, "%lu private pages, but only %lu references", c.references, c.anon_refs);
     if (tables != c.by_owner[FRAME_PAGETABLE])

@@ -21,8 +21,8 @@
 #include "mm/space.h"
 
 /*
- * Puts a copy of @source in the place of the private page, of which @old (NULL: none) is the present anon.
- * Everything that can fail comes first, so there is only the new anon to undo.
+ * Puts a copy of @source in the place of the private page, of which @old (NULL: none) is the
+ * present anon. Everything that can fail comes first, so there is only the new anon to undo.
  */
 static enum fault_result
 replace_page(struct fault *f, const struct frame *source, struct anon *old)

@@ -15,5 +15,8 @@ struct frame;
  */
 enum fault_result cow_write_anon(struct fault *f, struct anon *a);
 
-/* cow_write_source - the first store to a private page whose bytes are still @source's (a file's frame, or the zeros). */
+/*
+ * cow_write_source - the first store to a private page whose bytes are still @source's (a
+ * file's frame, or the zeros).
+ */
 enum fault_result cow_write_source(struct fault *f, const struct frame *source);

@@ -11,7 +11,8 @@
  *                                                           shared: map writable, mark dirty
  *     nothing             map the frame of zeros            cow_write_source of the zeros
  *
- * Called by fault.c.  Locks: space->lock and vm_lock; what would sleep is answered by a FAULT_WAIT_*.
+ * Called by fault.c.  Locks: space->lock and vm_lock; what would sleep is
+ * answered by a FAULT_WAIT_*.
  */
 #include "mm/demand.h"
 
@@ -55,8 +56,8 @@ anon_page(struct fault *f, struct anon *a)
 }
 
 /*
- * The window of AROUND_PAGES aligned pages about the fault, cut to the region: pages of the file that
- * are in memory anyway are mapped along, each saves a fault.
+ * The window of AROUND_PAGES aligned pages about the fault, cut to the region: pages of the
+ * file that are in memory anyway are mapped along, each saves a fault.
  */
 static void
 map_around(struct fault *f)
@@ -83,7 +84,10 @@ map_around(struct fault *f)
     }
 }
 
-/* A store through a shared mapping: the page needs a place on the disk first, and is dirty from now on. */
+/*
+ * A store through a shared mapping: the page needs a place on the disk
+ * first, and is dirty from now on.
+ */
 static enum fault_result
 write_shared(struct fault *f, struct frame *frame, pgidx_t index)
 {

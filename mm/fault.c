@@ -28,7 +28,10 @@
 #include "mm/space.h"
 #include "mm/stack.h"
 
-/* x86 cannot map a page for writing or fetching that is not readable; PROT_EXEC alone reads, as on Linux. */
+/*
+ * x86 cannot map a page for writing or fetching that is not readable;
+ * PROT_EXEC alone reads, as on Linux.
+ */
 static bool
 region_allows(const struct region *r, unsigned access)
 {
@@ -69,7 +72,10 @@ fault_round(struct fault *f)
     return result;
 }
 
-/* Waits for what a round said it needs, with no lock held. Returns FAULT_DONE to begin again, or an end. */
+/*
+ * Waits for what a round said it needs, with no lock held. Returns FAULT_DONE
+ * to begin again, or an end.
+ */
 static enum fault_result
 fault_wait(struct fault *f, enum fault_result what)
 {

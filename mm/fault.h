@@ -53,7 +53,10 @@ struct fault {
  */
 enum fault_result vm_fault(struct space *s, vaddr_t va, unsigned access);
 
-/* Makes [start, end) present, as far as its regions allow (MAP_POPULATE, mlock). 0 or the errno of the first failure. */
+/*
+ * Makes [start, end) present, as far as its regions allow (MAP_POPULATE, mlock). 0 or the
+ * errno of the first failure.
+ */
 int vm_populate(struct space *s, vaddr_t start, vaddr_t end);
 
 /*

@@ -82,7 +82,10 @@ frame_boot_end(void)
     ASSERT(frame_zero != NULL);
 }
 
-/* The next frame that was never used; the caller knows that there is a free one and that the list is empty. */
+/*
+ * The next frame that was never used; the caller knows that there is a free one
+ * and that the list is empty.
+ */
 static struct frame *
 take_fresh(void)
 {

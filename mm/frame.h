@@ -2,9 +2,11 @@
  * frame.h - physical frames: one descriptor for each 4 KiB piece of RAM.
  *
  *   - A frame is free, or has exactly one owner that says what it is for.
- *   - frame_alloc never sleeps and never reclaims: it says no, and its caller waits by the restart rule.
+ *   - frame_alloc never sleeps and never reclaims: it says no, and its caller
+ *     waits by the restart rule.
  *   - The last FRAME_RESERVE frames are for callers that free memory by using some (FRAME_URGENT).
- *   - A descriptor is first touched when its frame is first allocated, so booting costs nothing per frame.
+ *   - A descriptor is first touched when its frame is first allocated, so
+ *     booting costs nothing per frame.
  *
  * Locks: F = frame_lock (spin, leaf), V = vm_lock, O = whoever owns the frame.
  */
@@ -97,7 +99,10 @@ struct frame_stats {
 void frame_get_stats(struct frame_stats *s);
 uint64_t frame_free_count(void);
 
-/* Called once, by kmain(): takes over the RAM of bootinfo. Panics, in words, when it is too little. */
+/*
+ * Called once, by kmain(): takes over the RAM of bootinfo. Panics, in
+ * words, when it is too little.
+ */
 void frame_init(void);
 
 /* The frame of zeros. */
@@ -112,7 +117,10 @@ paddr_t frame_boot_alloc(void);
 /* frame_boot_end - from here on frame_alloc works: descriptors are mapped. */
 void frame_boot_end(void);
 
-/* frame_alloc_contiguous - @n frames in a row that were never used before, or NULL; while booting. */
+/*
+ * frame_alloc_contiguous - @n frames in a row that were never used
+ * before, or NULL; while booting.
+ */
 struct frame *frame_alloc_contiguous(unsigned n) MUST_CHECK;
 
 /* Calls @visit for every frame that was ever allocated; vm_check's way to see them all. */

@@ -6,7 +6,8 @@
  * (frame->slab), the class (frame->index) and how many objects are in use (frame->pins).
  * Slabs with a free object are on their class's list; full ones are on none.
  *
- * SIMPLE: one lock for all classes.  Real kernels keep caches of objects per CPU (Bonwick 1994, 2001).
+ * SIMPLE: one lock for all classes.  Real kernels keep caches of objects
+ * per CPU (Bonwick 1994, 2001).
  */
 #include "mm/kmalloc.h"
 

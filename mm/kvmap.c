@@ -3,7 +3,8 @@
  *
  * Addresses come from a pointer that only moves up; what is freed is remembered
  * as a hole and handed out again to a request of the same size.
- * SIMPLE: holes are never merged, because nearly all requests are kernel stacks, which have one size.
+ * SIMPLE: holes are never merged, because nearly all requests are kernel
+ * stacks, which have one size.
  *
  * The page below each piece is never mapped: a kernel stack that overflows faults there.
  */
@@ -52,7 +53,10 @@ take_addresses(unsigned pages)
     return va;
 }
 
-/* SIMPLE: without memory for the note the addresses are lost; there are a quarter of a million pages of them. */
+/*
+ * SIMPLE: without memory for the note the addresses are lost; there are a quarter
+ * of a million pages of them.
+ */
 static void
 give_addresses(vaddr_t va, unsigned pages)
 {

@@ -7,7 +7,8 @@
 #include "kernel/lib/types.h"
 
 /*
- * kvmap_alloc - @pages frames at contiguous kernel addresses, zeroed, behind an unmapped guard page.
+ * kvmap_alloc - @pages frames at contiguous kernel addresses, zeroed,
+ * behind an unmapped guard page.
  * Locks:   takes kvmap's own lock; does not sleep.
  * Returns: the lowest address, or NULL when there are no frames or no addresses left.
  */
@@ -34,7 +35,8 @@ void *dma_alloc(unsigned pages) MUST_CHECK;
 bool kvmap_is_guard(vaddr_t va);
 
 /*
- * kvmap_get_overhead - what is kept to manage addresses, and grows with the most that were ever in use at once.
+ * kvmap_get_overhead - what is kept to manage addresses, and grows with the most
+ * that were ever in use at once.
  * @notes:  kmalloc() objects that remember addresses given back.
  * @tables: page tables (FRAME_KERNEL) for all addresses ever used, at one per 2 MiB.
  * For the count of leaks: these are none.  Any context.

@@ -6,16 +6,16 @@
  *   0xffff_e000_0000_0000  +--------------------------+
  *                          | frame descriptors        |  struct frame [physical page number]
  *   0xffff_c000_0000_0000  +--------------------------+
- *                          | kernel stacks, devices   |  4 KiB pages, each stack behind a guard page
+ *                          | kernel stacks, devices   |  4 KiB pages, a guard page below each stack
  *   0xffff_8000_0000_0000  +--------------------------+
  *                          | direct map of all RAM    |  2 MiB pages, rw-, never executable
  *                          +--------------------------+  (non-canonical)
- *   0x0000_7fff_ffff_f000  +--------------------------+  USER_TOP: the page above is never mapped, because
- *                          | stack, grows down        |  a SYSCALL in its last bytes would return to a
- *                          | mappings, grow down      |  non-canonical address
+ *   0x0000_7fff_ffff_f000  +--------------------------+  USER_TOP: the page above is never mapped, as
+ *                          | stack, grows down        |  a SYSCALL in its last bytes would return to
+ *                          | mappings, grow down      |  a non-canonical address
  *                          | heap (brk), grows up     |
  *                          | program                  |
- *   0x0000_0000_0001_0000  +--------------------------+  USER_BOTTOM: below, a NULL plus an offset faults
+ *   0x0000_0000_0001_0000  +--------------------------+  USER_BOTTOM: so NULL plus an offset faults
  *                          | never mapped             |
  *   0                      +--------------------------+
  *

@@ -25,7 +25,10 @@
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-/* [addr, addr + len) is page-aligned, not empty, does not wrap and lies in the user half; *end receives its end. */
+/*
+ * [addr, addr + len) is page-aligned, not empty, does not wrap and lies in the user
+ * half; *end receives its end.
+ */
 static int
 judge_range(vaddr_t addr, uint64_t len, vaddr_t *end)
 {
@@ -95,7 +98,10 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
     return q->addr < USER_BOTTOM ? -EPERM : 0;
 }
 
-/* Makes room for, and inserts, one region. space->lock held. @o: reference that the region takes over on success. */
+/*
+ * Makes room for, and inserts, one region. space->lock held. @o: reference that the
+ * region takes over on success.
+ */
 static int
 place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64_t len,
              struct object *o, struct list *dead)
@@ -346,7 +352,10 @@ vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
     return hole;
 }
 
-/* MADV_DONTNEED and MADV_FREE: the pages' contents are given up. SIMPLE: MADV_FREE gives them up at once, which it may. */
+/*
+ * MADV_DONTNEED and MADV_FREE: the pages' contents are given up. SIMPLE: MADV_FREE gives
+ * them up at once, which it may.
+ */
 static void
 give_up(struct space *s, vaddr_t start, vaddr_t end)
 {

@@ -20,8 +20,8 @@ struct mmap_request {
     unsigned flags;        /* MAP_* */
     struct object *object; /* borrowed; NULL: anonymous */
     uint64_t offset;       /* bytes, page-aligned */
-    unsigned
-        max_prot; /* what mprotect may ever give (a file opened read-only: no PROT_WRITE when shared) */
+    /* What mprotect may ever give: no PROT_WRITE for a shared file opened read-only. */
+    unsigned max_prot;
 };
 
 /* Returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EACCES. */

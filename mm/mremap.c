@@ -5,11 +5,12 @@
  * themselves stay where they are, and no reference count changes.  The new place's
  * page table is filled by faults.
  */
+#include "mm/mmap.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
 #include "mm/layout.h"
-#include "mm/mmap.h"
 #include "mm/object.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
@@ -33,7 +34,10 @@ reserve_keys(struct space *s, const struct move *m)
     return 0;
 }
 
-/* Moves private pages to their new keys, drops the old entries and what no longer fits. vm_lock held. */
+/*
+ * Moves private pages to their new keys, drops the old entries and what no
+ * longer fits. vm_lock held.
+ */
 static void
 move_pages(struct space *s, const struct move *m)
 {

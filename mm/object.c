@@ -268,7 +268,10 @@ object_read_in(struct object *o, pgidx_t index)
     return err;
 }
 
-/* One try of object_get_page, vm_lock held. Returns 0 with *out, -EAGAIN: wait for I/O, -ENOENT: read it, -ENOMEM. */
+/*
+ * One try of object_get_page, vm_lock held. Returns 0 with *out, -EAGAIN: wait for I/O,
+ * -ENOENT: read it, -ENOMEM.
+ */
 static int
 try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
 {
@@ -460,7 +463,10 @@ object_retire(struct object *o)
 
 /* ---- writing back ---- */
 
-/* The next run of dirty pages in [*index, end): pinned, clean, write-protected. Returns its length. vm_lock held. */
+/*
+ * The next run of dirty pages in [*index, end): pinned, clean, write-protected.
+ * Returns its length. vm_lock held.
+ */
 static unsigned
 take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **frames)
 {

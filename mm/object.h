@@ -1,9 +1,11 @@
 /*
- * object.h - what a region can be a window onto: the pages of a file, or of a shared memory segment.
+ * object.h - what a region can be a window onto: the pages of a file, or
+ * of a shared memory segment.
  *
  *   - OBJECT_FILE: index -> frame.  This is the page cache: read(), write() and mappings
  *     of one file all use these frames, so they always agree.
- *   - OBJECT_SHM: index -> anon.  Memory without a disk behind it: tmpfs files, MAP_SHARED|MAP_ANONYMOUS.
+ *   - OBJECT_SHM: index -> anon.  Memory without a disk behind it: tmpfs files,
+ *     MAP_SHARED|MAP_ANONYMOUS.
  *   - A page that is being read is in the table at once, busy; whoever else wants it waits.
  *   - Pages at or beyond the size do not exist: a mapping of them gives SIGBUS.
  *
@@ -27,9 +29,15 @@ struct object_ops {
     int (*read_pages)(struct object *o, pgidx_t index, struct frame **frames, unsigned n);
     /* Write @n frames to where prepare_write made room.  Returns 0 or -EIO. */
     int (*write_pages)(struct object *o, pgidx_t index, struct frame **frames, unsigned n);
-    /* Make sure that page @index has a place on the disk, before it becomes dirty. 0, -ENOSPC, -EIO. */
+    /*
+     * Make sure that page @index has a place on the disk, before it
+     * becomes dirty. 0, -ENOSPC, -EIO.
+     */
     int (*prepare_write)(struct object *o, pgidx_t index);
-    /* The last reference is gone: free it, or keep it cached with object_revive when it is wanted again. */
+    /*
+     * The last reference is gone: free it, or keep it cached with
+     * object_revive when it is wanted again.
+     */
     void (*release)(struct object *o);
     /* The name to show in /proc/PID/maps, with device and inode number. */
     void (*describe)(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino);
@@ -53,10 +61,16 @@ struct object {
     bool write_error;       /* V: a write-back failed since the last object_sync */
 };
 
-/* object_init - an object with one reference and no pages. @ops: NULL only for OBJECT_SHM without a file. */
+/*
+ * object_init - an object with one reference and no pages. @ops: NULL only for
+ * OBJECT_SHM without a file.
+ */
 void object_init(struct object *o, enum object_kind kind, const struct object_ops *ops);
 
-/* object_alloc_shm - anonymous shared memory of @size bytes, freed with its last reference; NULL: no memory. */
+/*
+ * object_alloc_shm - anonymous shared memory of @size bytes, freed with its last
+ * reference; NULL: no memory.
+ */
 struct object *object_alloc_shm(uint64_t size) MUST_CHECK;
 
 void object_get(struct object *o);
@@ -77,19 +91,29 @@ int object_get_page(struct object *o, pgidx_t index, bool overwrite,
 /* Unpins; @dirty: its bytes were changed (prepare_write was called before, for a file). */
 void object_put_page(struct object *o, struct frame *f, bool dirty);
 
-/* Sets the size. Shrinking zeroes the rest of the last page and takes away all pages behind it, from mappings too. Inode lock held; sleeps. */
+/*
+ * Sets the size. Shrinking zeroes the rest of the last page and takes away all pages behind it,
+ * from mappings too. Inode lock held; sleeps.
+ */
 void object_resize(struct object *o, uint64_t size);
 
-/* Writes all dirty pages of [start, end) and waits. Returns 0 or -EIO (also for an earlier write-back that failed). Sleeps; inode lock not needed. */
+/*
+ * Writes all dirty pages of [start, end) and waits. Returns 0 or -EIO (also for an earlier
+ * write-back that failed). Sleeps; inode lock not needed.
+ */
 int object_sync(struct object *o, pgidx_t start, pgidx_t end) MUST_CHECK;
 
-/* Throws away every page, dirty or not; nobody maps or pins any (the inode is being evicted). Sleeps. */
+/*
+ * Throws away every page, dirty or not; nobody maps or pins any (the inode
+ * is being evicted). Sleeps.
+ */
 void object_drop_pages(struct object *o);
 
 /*
  * object_retire - the same, if nobody has taken a reference in between (the flusher may).
  * Called with refs == 0, by an owner that makes sure that nobody else can find the object.
- * Returns: true: no page, no reference, in no list: it can be freed. False: leave it, release will be called again.
+ * Returns: true: no page, no reference, in no list: it can be freed. False: leave it,
+ *          release will be called again.
  */
 bool object_retire(struct object *o) MUST_CHECK;
 
@@ -118,13 +142,19 @@ int object_find(struct object *o, pgidx_t index, struct frame **out);
 /* The same if it is there and not busy, else NULL. vm_lock held. */
 struct frame *object_peek(struct object *o, pgidx_t index);
 
-/* Reads page @index, and what probably follows, into the cache. No lock held; sleeps. 0, -EIO, -ENOMEM. */
+/*
+ * Reads page @index, and what probably follows, into the cache. No lock
+ * held; sleeps. 0, -EIO, -ENOMEM.
+ */
 int object_read_in(struct object *o, pgidx_t index) MUST_CHECK;
 
 /* The frame, of OBJECT_FILE, differs from the disk now. vm_lock held. */
 void object_mark_dirty(struct object *o, struct frame *f);
 
-/* Takes the clean, unmapped, unpinned frame out of its object (reclaim). vm_lock held; the caller frees it. */
+/*
+ * Takes the clean, unmapped, unpinned frame out of its object (reclaim). vm_lock
+ * held; the caller frees it.
+ */
 void object_forget(struct frame *f);
 
 /* Frames of files that wait to be written, and frames of files in all. */

@@ -212,7 +212,10 @@ kernel_table_new(void)
     return f != NULL ? frame_addr(f) : 0;
 }
 
-/* The entry of @level for @va in the kernel's table, making the tables above it; NULL: no memory. */
+/*
+ * The entry of @level for @va in the kernel's table, making the tables
+ * above it; NULL: no memory.
+ */
 static pte_t *
 kernel_entry_make(vaddr_t va, int to_level)
 {

@@ -1,7 +1,8 @@
 /*
  * pagetable.h - build, walk, change and free one four-level table.
  *
- *   - This file knows entries and tables, not what the pages mean. User PTEs are changed only by rmap.c.
+ *   - This file knows entries and tables, not what the pages mean. User PTEs
+ *     are changed only by rmap.c.
  *   - Nothing here flushes a TLB: see tlb.h.
  *
  * Locks: a user table needs vm_lock; the kernel's table has a spin lock of its own.
@@ -18,10 +19,16 @@ struct pagetable {
     uint32_t cpus;   /* bit n: CPU n may hold entries of it in its TLB */
 };
 
-/* Returns 0 with a table whose user half is empty and whose kernel half is the kernel's; or -ENOMEM. */
+/*
+ * Returns 0 with a table whose user half is empty and whose kernel half
+ * is the kernel's; or -ENOMEM.
+ */
 int pagetable_init(struct pagetable *pt) MUST_CHECK;
 
-/* Frees all tables; the user half holds no present last-level entry any more, and no CPU has it loaded. */
+/*
+ * Frees all tables; the user half holds no present last-level entry any
+ * more, and no CPU has it loaded.
+ */
 void pagetable_free(struct pagetable *pt);
 
 /* The last-level entry for @va, or NULL if a table on the way is missing. */
@@ -37,19 +44,25 @@ pte_t *pagetable_make(struct pagetable *pt, vaddr_t va) MUST_CHECK;
 pte_t *pagetable_next(const struct pagetable *pt, vaddr_t *va, vaddr_t end);
 
 /*
- * pagetable_trim - take out the tables that lie wholly in [start, end) of the user half and are empty.
- * @freed: receives their frames, by link; they may be freed only when every CPU has forgotten the space's entries.
+ * pagetable_trim - take out the tables that lie wholly in [start, end) of
+ * the user half and are empty.
+ * @freed: receives their frames, by link; they may be freed only when every CPU has
+ *         forgotten the space's entries.
  */
 void pagetable_trim(struct pagetable *pt, vaddr_t start, vaddr_t end, struct list *freed);
 
 /* Loads it on this CPU (NULL: the kernel's own, without a user half). Interrupts off. */
 void pagetable_load(struct pagetable *pt);
 
-/* Called once: builds the kernel's table from bootinfo and switches to it; the identity map of the boot code is gone after. */
+/*
+ * Called once: builds the kernel's table from bootinfo and switches to it; the identity map of
+ * the boot code is gone after.
+ */
 void pagetable_init_kernel(void);
 
 /*
- * pagetable_map_kernel - one 4 KiB page of the kernel half. @bits: PTE_W, PTE_NX, PTE_PCD ... (P, G added).
+ * pagetable_map_kernel - one 4 KiB page of the kernel half. @bits: PTE_W,
+ * PTE_NX, PTE_PCD ... (P, G added).
  * Returns: 0 or -ENOMEM.
  */
 int pagetable_map_kernel(vaddr_t va, paddr_t pa, uint64_t bits) MUST_CHECK;

@@ -34,8 +34,9 @@ void reclaim_dirtied(void);
 void reclaim_init(void);
 
 /*
- * The layers above help: @kill_largest ends the largest process and returns false if there is none to
- * end; @shrink frees cached names and inodes (may enter a file system: called by the flusher alone).
+ * The layers above help: @kill_largest ends the largest process and returns false if
+ * there is none to end; @shrink frees cached names and inodes (may enter a file system:
+ * called by the flusher alone).
  */
 void reclaim_set_hooks(bool (*kill_largest)(void), void (*shrink)(void));
 

@@ -1,8 +1,10 @@
 /*
  * rmap.h - who maps this frame; the only code that changes a user PTE.
  *
- *   - For each present user PTE there is one struct rmap in its frame's list, and the other way round.
- *   - The frame of zeros is the exception: it is mapped anywhere, read-only, never reclaimed, and keeps no list.
+ *   - For each present user PTE there is one struct rmap in its frame's
+ *     list, and the other way round.
+ *   - The frame of zeros is the exception: it is mapped anywhere, read-only, never
+ *     reclaimed, and keeps no list.
  *   - vm_lock guards lists and PTEs.
  */
 #pragma once

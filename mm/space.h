@@ -3,8 +3,8 @@
  *
  *   - A region is the pages [start, end) with one protection and one source.
  *   - Regions are sorted, disjoint and page-aligned.
- *   - Private pages are keyed by address in the space, not by region: split, merge, mprotect and mremap never
- *     touch a reference count.
+ *   - Private pages are keyed by address in the space, not by region: split, merge, mprotect
+ *     and mremap never touch a reference count.
  *
  * Locks: S = space->lock, V = vm_lock, A = atomic, C = constant after creation.
  */
@@ -74,13 +74,19 @@ struct space *space_create(void) MUST_CHECK;
 
 struct space *space_get(struct space *s);
 
-/* Gives a reference back; the last one unmaps and frees everything. Sleeps; no lock held; not loaded on any CPU then. */
+/*
+ * Gives a reference back; the last one unmaps and frees everything. Sleeps; no lock held;
+ * not loaded on any CPU then.
+ */
 void space_put(struct space *s);
 
 /* The region that holds @va, or NULL. space->lock held. */
 struct region *space_find(const struct space *s, vaddr_t va);
 
-/* The first region that ends behind @va, or NULL: the one that holds it, or the next. space->lock held. */
+/*
+ * The first region that ends behind @va, or NULL: the one that holds it, or
+ * the next. space->lock held.
+ */
 struct region *space_find_from(const struct space *s, vaddr_t va);
 
 struct region *region_next(const struct space *s, const struct region *r);
@@ -95,7 +101,8 @@ struct region *region_prev(const struct space *s, const struct region *r);
 vaddr_t space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high);
 
 /*
- * space_insert - add a copy of @pattern where nothing is mapped; merges it with its neighbours when they are alike.
+ * space_insert - add a copy of @pattern where nothing is mapped; merges it with its
+ * neighbours when they are alike.
  *
  * @pattern: all fields that describe the region; its object reference is taken over on success.
  * Locks:   space->lock.  Does not sleep.
@@ -119,12 +126,15 @@ int region_split(struct space *s, struct region *r, vaddr_t at) MUST_CHECK;
  */
 int space_isolate(struct space *s, vaddr_t start, vaddr_t end) MUST_CHECK;
 
-/* Joins @r with the region before it if they are alike. Returns the region that now holds @r's pages. */
+/*
+ * Joins @r with the region before it if they are alike. Returns the region
+ * that now holds @r's pages.
+ */
 struct region *region_merge_left(struct space *s, struct region *r);
 
 /*
- * region_relocate - @r is now [start, end), where nothing else is mapped; joins it with neighbours that are alike.
- * Its pages are the caller's business.  Does not fail.
+ * region_relocate - @r is now [start, end), where nothing else is mapped; joins it with
+ * neighbours that are alike. Its pages are the caller's business.  Does not fail.
  */
 void region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
 
@@ -132,7 +142,8 @@ void region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t e
 void region_grow_down(struct space *s, struct region *r, vaddr_t start);
 
 /*
- * space_remove - take away the regions of [start, end), which space_isolate made whole, with their pages.
+ * space_remove - take away the regions of [start, end), which space_isolate
+ * made whole, with their pages.
  *
  * @dead: receives the regions; region_free_list frees them when no lock is held any more (a file's
  *        last reference may sleep).
@@ -146,8 +157,8 @@ struct tlb_batch;
 void space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);
 
 /*
- * space_word_key - what identifies the word at @va for everybody who shares it: the object and the offset
- * in a shared region, else the space and the address.  Takes space->lock.
+ * space_word_key - what identifies the word at @va for everybody who shares it: the object and
+ * the offset in a shared region, else the space and the address.  Takes space->lock.
  */
 struct word_key {
     const void *owner;
@@ -159,7 +170,7 @@ struct word_key space_word_key(struct space *s, vaddr_t va);
 void space_for_each(void (*visit)(struct space *s, void *arg), void *arg);
 
 /*
- * space_trim_tables - free the page tables that [start, end), which holds no region any more, leaves empty.
- * space->lock held, vm_lock taken.
+ * space_trim_tables - free the page tables that [start, end), which holds no region any more,
+ * leaves empty. space->lock held, vm_lock taken.
  */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);

@@ -2,8 +2,8 @@
  * tlb.c - TLB invalidation, in batches.
  *
  * Only a CPU whose bit is set in pagetable->cpus can hold entries of a user
- * space: the bit is set before CR3 is loaded and cleared after another table is loaded, and loading CR3 forgets
- * everything that is not global (Intel SDM vol. 3A 4.10.4.1).
+ * space: the bit is set before CR3 is loaded and cleared after another table is loaded, and
+ * loading CR3 forgets everything that is not global (Intel SDM vol. 3A 4.10.4.1).
  */
 #include "mm/tlb.h"
 

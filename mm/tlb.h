@@ -6,7 +6,8 @@
  * batch and carried out together by tlb_flush; frames that lost their last mapping
  * wait in the batch, because a frame may be used anew only after that.
  *
- * Upgrades need nothing: a processor that faults on an entry reads it again (Intel SDM vol. 3A 4.10.4.3).
+ * Upgrades need nothing: a processor that faults on an entry reads it again
+ * (Intel SDM vol. 3A 4.10.4.3).
  */
 #pragma once
 

@@ -1,11 +1,13 @@
 /*
- * init.c - the first process: runs one program for the host, or a shell for a person, and switches off.
+ * init.c - the first process: runs one program for the host, or a shell for
+ * a person, and switches off.
  *
  *   - When the host has left a program in /dev/hostargv (./vm run), it is run with the host's
- *     standard streams.  Then everything else is ended, the kernel checks itself and counts what is still in use,
- *     and the program's status goes to the host.
- *   - Else a login shell is run on the console.  When it exits the machine goes off; SIGUSR1, SIGUSR2 and
- *     SIGTERM (busybox halt, poweroff, reboot) end it earlier, as with busybox's init.
+ *     standard streams.  Then everything else is ended, the kernel checks itself and counts
+ *     what is still in use, and the program's status goes to the host.
+ *   - Else a login shell is run on the console.  When it exits the machine goes
+ *     off; SIGUSR1, SIGUSR2 and SIGTERM (busybox halt, poweroff, reboot) end it
+ *     earlier, as with busybox's init.
  *   - In both cases orphans come to us and are reaped.
  *
  * The count of what is in use must find us as it left us: so the whole way is gone once
@@ -92,7 +94,10 @@ read_whole(const char *path, size_t *len)
     return data;
 }
 
-/* The strings of @path, each ended by NUL, as a list that ends with NULL; NULL when there are none. */
+/*
+ * The strings of @path, each ended by NUL, as a list that ends with
+ * NULL; NULL when there are none.
+ */
 static char **
 read_strings(const char *path)
 {

@@ -1,6 +1,6 @@
 /*
- * elf.h - the ELF structures that exec reads (System V gABI chapter 4 and 5; AMD64 supplement), and the
- * auxiliary vector (System V ABI AMD64 3.4.3; linux/auxvec.h).
+ * elf.h - the ELF structures that exec reads (System V gABI chapter 4 and 5; AMD64 supplement),
+ * and the auxiliary vector (System V ABI AMD64 3.4.3; linux/auxvec.h).
  */
 #pragma once
 

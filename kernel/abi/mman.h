@@ -1,5 +1,6 @@
 /*
- * mman.h - constants of mmap, mprotect, mremap, msync, madvise (Linux x86-64, asm-generic/mman-common.h).
+ * mman.h - constants of mmap, mprotect, mremap, msync, madvise (Linux x86-64,
+ * asm-generic/mman-common.h).
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /*
- * signal.h - signals as Linux x86-64 numbers and lays them out (asm/signal.h, asm-generic/siginfo.h, asm/sigcontext.h).
+ * signal.h - signals as Linux x86-64 numbers and lays them out (asm/signal.h,
+ * asm-generic/siginfo.h, asm/sigcontext.h).
  */
 #pragma once
 

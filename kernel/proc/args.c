@@ -160,7 +160,10 @@ next_string(const struct args *a, size_t off)
     return off + 1;
 }
 
-/* Writes @n pointers to successive strings, and NULL. *off: offset of the first; moved behind the last. */
+/*
+ * Writes @n pointers to successive strings, and NULL. *off: offset of the
+ * first; moved behind the last.
+ */
 static int
 put_pointers(const struct args *a, vaddr_t strings, size_t *off, unsigned n, vaddr_t *to)
 {

@@ -1,5 +1,6 @@
 /*
- * args.h - the strings that a new program gets: collected from the old one, laid out on the new stack.
+ * args.h - the strings that a new program gets: collected from the old one,
+ * laid out on the new stack.
  */
 #pragma once
 
@@ -7,7 +8,10 @@
 
 struct elf_image;
 
-/* Collected strings, back to back with their NULs: arguments, then environment, then the name of the program. */
+/*
+ * Collected strings, back to back with their NULs: arguments, then environment,
+ * then the name of the program.
+ */
 struct args {
     char **pages; /* table of pages that hold them */
     size_t len;   /* bytes in all */

@@ -5,8 +5,8 @@
  *     memory:  [ private file mapping     |tail| anonymous ]
  *              p_vaddr          p_filesz--^    ^--next page  p_memsz
  *
- * The tail, from the segment's last byte in the file to the end of that page, is zeroed, which breaks
- * that one page's sharing with the file.  Everything else is loaded by faults.
+ * The tail, from the segment's last byte in the file to the end of that page, is zeroed, which
+ * breaks that one page's sharing with the file.  Everything else is loaded by faults.
  *
  * Headers come from an untrusted file: every sum is checked for wrapping before it is used.
  */

@@ -28,8 +28,8 @@ enum elf_place { ELF_PROGRAM, ELF_INTERPRETER };
  * Nothing is read but the headers: pages come by faults.
  * @pie_base: for ELF_PROGRAM of type ET_DYN.  An interpreter goes among the mappings.
  * @head, @n: the first bytes of the file.
- * Sleeps.  Returns: 0, or -ENOEXEC (not an ELF file for this machine, or a broken one), -ENOMEM, -EIO;
- *          the space may hold a part of it then.
+ * Sleeps.  Returns: 0, or -ENOEXEC (not an ELF file for this machine, or a broken one),
+ *          -ENOMEM, -EIO; the space may hold a part of it then.
  */
 int elf_load(struct file *f, const void *head, size_t n, enum elf_place place, vaddr_t pie_base,
              struct elf_image *img) MUST_CHECK;

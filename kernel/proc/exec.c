@@ -8,6 +8,8 @@
  *
  *     open, scripts --> collect strings --> new space: program, interpreter, stack --> commit
  */
+#include "kernel/proc/process.h"
+
 #include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
@@ -23,7 +25,6 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/args.h"
 #include "kernel/proc/elf.h"
-#include "kernel/proc/process.h"
 #include "mm/aslr.h"
 #include "mm/kmalloc.h"
 #include "mm/layout.h"

@@ -8,6 +8,8 @@
  *
  * Contracts: POSIX _exit "Consequences of Process Termination", wait, waitid.
  */
+#include "kernel/proc/process.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
@@ -19,7 +21,6 @@
 #include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/futex.h"
-#include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 
@@ -307,7 +308,10 @@ collect(struct process *child, unsigned options, struct wait_result *r)
     return false;
 }
 
-/* One look at the children. Returns a pid, 0: none has anything to tell, -ECHILD: there is none. *dead: to be put. */
+/*
+ * One look at the children. Returns a pid, 0: none has anything to tell, -ECHILD: there
+ * is none. *dead: to be put.
+ */
 static int64_t
 look(pid_t which, unsigned options, struct wait_result *r, struct process **dead)
 {

@@ -7,6 +7,8 @@
  *
  * Everything that can fail is done before the child can be seen by anybody.
  */
+#include "kernel/proc/process.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
@@ -17,7 +19,6 @@
 #include "kernel/fs/path.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/string.h"
-#include "kernel/proc/process.h"
 #include "mm/clone.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
@@ -67,7 +68,10 @@ share_memory(struct thread *child, uint64_t flags)
     return 0;
 }
 
-/* The child's descriptors, working directory, memory. What was done is undone by process_discard. */
+/*
+ * The child's descriptors, working directory, memory. What was done is
+ * undone by process_discard.
+ */
 static int
 share(struct thread *child, uint64_t flags)
 {
@@ -109,7 +113,10 @@ inherit_task(struct task *child, const struct clone_args *a)
     struct task *me = current_task();
 
     child->blocked = me->blocked;
-    /* A child with a memory of its own, or a stack of its parent's (vfork), keeps the alternate stack. */
+    /*
+     * A child with a memory of its own, or a stack of its parent's (vfork),
+     * keeps the alternate stack.
+     */
     if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK))
         child->altstack = me->altstack;
     child->set_child_tid = a->flags & CLONE_CHILD_SETTID;

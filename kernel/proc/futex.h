@@ -11,7 +11,8 @@
  * futex_wait - sleep if the word still holds @value.
  * @bits:     FUTEX_ANY, or the set of a WAIT_BITSET.
  * @deadline: clock_now() to give up at; UINT64_MAX: never.
- * Returns: 0 woken; -EAGAIN another value; -ETIMEDOUT; -ERESTARTSYS; -EFAULT; -EINVAL (not aligned).
+ * Returns: 0 woken; -EAGAIN another value; -ETIMEDOUT; -ERESTARTSYS;
+ *          -EFAULT; -EINVAL (not aligned).
  */
 int futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline);
 

@@ -1,5 +1,6 @@
 /*
- * identity.h - the names by which the machine and the kernel go: uname(), sethostname(), /proc/sys/kernel.
+ * identity.h - the names by which the machine and the kernel go: uname(),
+ * sethostname(), /proc/sys/kernel.
  *
  * The kernel's name is "Linux" because programs ask whether the system calls are Linux's, and
  * they are; glibc refuses to start on a release below 3.2.0.
@@ -15,7 +16,10 @@
 #define IDENTITY_MACHINE "x86_64"
 #define HOSTNAME_MAX     64 /* without the NUL */
 
-/* identity_get_hostname - copies the host's name with its NUL to @buf of HOSTNAME_MAX + 1 bytes. Any context. */
+/*
+ * identity_get_hostname - copies the host's name with its NUL to @buf of
+ * HOSTNAME_MAX + 1 bytes. Any context.
+ */
 void identity_get_hostname(char *buf);
 
 /*

@@ -1,16 +1,18 @@
 /*
- * jobs.c - process groups, sessions, and who may signal whom: what a shell's job control is made of.
+ * jobs.c - process groups, sessions, and who may signal whom: what a
+ * shell's job control is made of.
  *
  * Contracts: POSIX setpgid, setsid, kill, 2.4.1 and 3.276 "Orphaned Process Group".
  * The terminal asks and tells by the up-calls of dev/tty.h, registered here.
  *
  * Locks: proc_lock.
  */
+#include "kernel/proc/process.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/dev/tty.h"
 #include "kernel/lib/assert.h"
-#include "kernel/proc/process.h"
 
 /* ---- groups and sessions ---- */
 

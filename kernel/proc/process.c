@@ -5,7 +5,8 @@
  * Pids are given in rising order and used again only after PID_MAX.  A pid is
  * taken as long as it names a process, a group or a session.
  *
- * Locks: proc_lock guards the tree, states and signals; it is a spin lock because wake-ups follow from it.
+ * Locks: proc_lock guards the tree, states and signals; it is a spin lock
+ *        because wake-ups follow from it.
  */
 #include "kernel/proc/process.h"
 

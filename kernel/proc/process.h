@@ -4,10 +4,12 @@
  *   struct process   what all threads of a program share, and what wait() sees
  *   struct task      what is one thread's own: its id, signal mask, alternate stack
  *
- * A process is RUNNING until its last thread has exited, then ZOMBIE until it is waited for.  The table
- * of processes holds one reference, each task one, and whoever looks at it from outside one.
+ * A process is RUNNING until its last thread has exited, then ZOMBIE until it is
+ * waited for.  The table of processes holds one reference, each task one, and whoever
+ * looks at it from outside one.
  *
- * Locks: P = proc_lock (spin): the tree, groups, states, signals.  C = constant.  O = own threads only.  A = atomic.
+ * Locks: P = proc_lock (spin): the tree, groups, states, signals.  C = constant.  O = own
+ *        threads only.  A = atomic.
  */
 #pragma once
 
@@ -123,7 +125,10 @@ struct process *process_find_locked(pid_t pid);
 /* The task with id @tid, or NULL. P held. */
 struct task *task_find_locked(pid_t tid);
 
-/* The first process (with a reference) whose pid is at least @pid, in order of pids; NULL: none. For /proc. */
+/*
+ * The first process (with a reference) whose pid is at least @pid, in order of
+ * pids; NULL: none. For /proc.
+ */
 struct process *process_next(pid_t pid);
 
 /* Calls @fn for each process. P held. */
@@ -164,7 +169,10 @@ struct clone_args {
 /* fork.c: returns the child's pid, or -EAGAIN, -ENOMEM, -EINVAL. */
 int64_t process_clone(const struct clone_args *a, const struct trapframe *tf);
 
-/* exec.c: replaces the program. @upath, @argv, @envp: user addresses. Returns 0 with *tf new, or an error with all as before. */
+/*
+ * exec.c: replaces the program. @upath, @argv, @envp: user addresses. Returns 0 with *tf new,
+ * or an error with all as before.
+ */
 int process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flags,
                  struct trapframe *tf);
 /* The first program, from kernel memory. */
@@ -198,7 +206,10 @@ struct wait_result {
 };
 int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
 
-/* Ends the process that has the most memory; false if there is none that may be ended. For reclaim. */
+/*
+ * Ends the process that has the most memory; false if there is none that
+ * may be ended. For reclaim.
+ */
 bool process_kill_largest(void);
 
 /* Groups and sessions (jobs.c). */

@@ -2,8 +2,9 @@
  * procfs.c - /proc as a file system: inodes that live as long as somebody looks at them.
  *
  * Nothing is stored.  A name that is looked up becomes an inode made of a node of the tables
- * and a process; it goes when the last user lets it go (SUPER_VOLATILE).  A process that has been waited
- * for is gone from its directory at once, and files of it that are still open answer -ESRCH.
+ * and a process; it goes when the last user lets it go (SUPER_VOLATILE).  A process
+ * that has been waited for is gone from its directory at once, and files of it that
+ * are still open answer -ESRCH.
  *
  * Called by the file layer through inode_ops and file_ops.
  */

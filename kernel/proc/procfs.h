@@ -4,5 +4,8 @@
  */
 #pragma once
 
-/* procfs_init - makes the file system type "proc" known; once, after fs_init() and before fs_mount_all(). */
+/*
+ * procfs_init - makes the file system type "proc" known; once, after fs_init()
+ * and before fs_mount_all().
+ */
 void procfs_init(void);

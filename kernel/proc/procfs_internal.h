@@ -2,7 +2,8 @@
  * procfs_internal.h - what the parts of procfs share.
  *
  *   - A struct proc_node describes one kind of file: "stat of a process", not "stat of process 7".
- *   - A struct proc_inode is one file: a node, and the process, thread or descriptor that it is about.
+ *   - A struct proc_inode is one file: a node, and the process, thread or
+ *     descriptor that it is about.
  *   - Fixed directories have a table of nodes; others have entries with numbers for names, which
  *     are looked up when asked for.
  *   - The inode holds a reference to its process, so a pid that is used again is never mistaken;
@@ -79,7 +80,10 @@ bool proc_present_locked(const struct proc_inode *i);
 /* The table of descriptors of @i's process with a reference, or NULL. Takes proc_lock. */
 struct files *proc_files(const struct proc_inode *i);
 
-/* 0 if the current thread may look into @i's process (its owner, or root), else -EACCES or -ESRCH. */
+/*
+ * 0 if the current thread may look into @i's process (its owner, or
+ * root), else -EACCES or -ESRCH.
+ */
 int proc_may_look(const struct proc_inode *i) MUST_CHECK;
 
 /* procfs_links.c: the mode that says how descriptor @i->fd is open; 0: it is closed. */

@@ -166,7 +166,10 @@ read_fd(struct proc_inode *i, char *buf, size_t size)
 
 /* ---- ways ---- */
 
-/* The dentry of @f, whose reference is used up.  A pipe has none: it gets one without a place in the tree. */
+/*
+ * The dentry of @f, whose reference is used up.  A pipe has none: it gets one
+ * without a place in the tree.
+ */
 static int
 follow_file(struct file *f, struct dentry **out)
 {

@@ -2,8 +2,8 @@
  * procfs_memory.c - what a process has in memory: maps, smaps, statm, faults, cmdline, environ.
  *
  * The list of regions is read under space->lock, the counts of pages under vm_lock as well, so each
- * line is true at one moment.  Arguments and environment lie in the process's own memory: they are read
- * through its page table, page by page, with faults of its own where a page is away.
+ * line is true at one moment.  Arguments and environment lie in the process's own memory: they
+ * are read through its page table, page by page, with faults of its own where a page is away.
  */
 #include "kernel/proc/procfs_internal.h"
 
@@ -222,7 +222,10 @@ proc_show_statm(struct proc_inode *i, struct text *t)
     return 0;
 }
 
-/* What this process's faults did; a file of ours, not Linux's. Of the present program since its exec. */
+/*
+ * What this process's faults did; a file of ours, not Linux's. Of the
+ * present program since its exec.
+ */
 int
 proc_show_faults(struct proc_inode *i, struct text *t)
 {

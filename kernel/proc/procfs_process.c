@@ -1,9 +1,10 @@
 /*
- * procfs_process.c - the files of one process: stat, status, comm, limits and the table of all of them.
+ * procfs_process.c - the files of one process: stat, status, comm, limits
+ * and the table of all of them.
  *
- * What belongs to the process or its thread is copied under proc_lock into a struct facts first; then
- * the space is asked, which may sleep.  A process that has exited and not been waited for has no thread and no
- * space: its files say what is left, as Linux's do.
+ * What belongs to the process or its thread is copied under proc_lock into a struct facts
+ * first; then the space is asked, which may sleep.  A process that has exited and not been
+ * waited for has no thread and no space: its files say what is left, as Linux's do.
  */
 #include "kernel/proc/procfs_internal.h"
 

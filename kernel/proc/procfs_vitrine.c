@@ -8,12 +8,13 @@
  *   faults    sums over all spaces, and what reclaim did
  *   strace    1: the system calls of the writer and of its children from now on are printed
  *
- * The counts are taken when baseline or leaks is opened, not when it is read or written: both times the
- * kernel then holds the same objects on behalf of the caller.  So a difference of one object is a
- * leak, if the same process opens both, was itself in the same state, and has made no files in tmpfs since.
- * What manages addresses of kernel stacks (kvmap_get_overhead) grows with the most processes at once, and is taken off.
- * Two counts may differ without a leak and are not compared: slabs of kmalloc(), because a slab that holds one
- * object is a frame as much as a full one (the number of objects is compared), and free frames, which follow from them.
+ * The counts are taken when baseline or leaks is opened, not when it is read or written: both
+ * times the kernel then holds the same objects on behalf of the caller.  So a difference of one
+ * object is a leak, if the same process opens both, was itself in the same state, and has made
+ * no files in tmpfs since. What manages addresses of kernel stacks (kvmap_get_overhead) grows
+ * with the most processes at once, and is taken off. Two counts may differ without a leak and
+ * are not compared: slabs of kmalloc(), because a slab that holds one object is a frame as much
+ * as a full one (the number of objects is compared), and free frames, which follow from them.
  */
 #include "kernel/proc/procfs_internal.h"
 
@@ -46,7 +47,10 @@ struct inventory {
 static struct inventory baseline, latest;
 static bool have_baseline;
 
-/* Each disk gets an object at its first use, for ever: made now, none appears between two counts. */
+/*
+ * Each disk gets an object at its first use, for ever: made now, none
+ * appears between two counts.
+ */
 static void
 use_every_disk(void)
 {

@@ -11,8 +11,11 @@
  *     new rsp -> | sa_restorer          |   the handler "returns" there, which calls rt_sigreturn
  *
  * What comes back from the program's stack is judged before it is believed: code
- * and stack selectors are ours, RFLAGS keeps only what user mode may set, and the XSAVE area is made safe.
+ * and stack selectors are ours, RFLAGS keeps only what user mode may set, and
+ * the XSAVE area is made safe.
  */
+#include "kernel/proc/signal.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/fpu.h"
@@ -21,7 +24,6 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/process.h"
-#include "kernel/proc/signal.h"
 #include "mm/kmalloc.h"
 
 #define RED_ZONE 128
@@ -162,7 +164,10 @@ take_fpu(uint64_t addr)
     if (addr % FPU_ALIGN != 0)
         return -EFAULT;
 
-    /* A page of its own: the thread's area must not hold unjudged bytes when a fault makes us sleep. */
+    /*
+     * A page of its own: the thread's area must not hold unjudged bytes
+     * when a fault makes us sleep.
+     */
     void *area = kmalloc(PAGE_SIZE);
 
     if (area == NULL)

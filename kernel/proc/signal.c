@@ -121,7 +121,10 @@ signal_update_locked(struct task *t)
 
 /* ---- sending ---- */
 
-/* Adds to a pending set; SIMPLE: without memory for its siginfo a signal is still pending, as from the kernel. */
+/*
+ * Adds to a pending set; SIMPLE: without memory for its siginfo a signal is still
+ * pending, as from the kernel.
+ */
 static void
 enqueue(struct sigpending *q, int sig, const struct siginfo *info)
 {
@@ -143,7 +146,10 @@ enqueue(struct sigpending *q, int sig, const struct siginfo *info)
     list_push_back(&q->queue, &e->link);
 }
 
-/* Stop signals and SIGCONT undo each other when they are sent, whatever is done about them later. */
+/*
+ * Stop signals and SIGCONT undo each other when they are sent,
+ * whatever is done about them later.
+ */
 static void
 cancel_opposites(struct process *p, int sig)
 {
@@ -174,7 +180,10 @@ cancel_opposites(struct process *p, int sig)
     }
 }
 
-/* A signal that nobody will ever see needs no queue, unless it is blocked: it may be caught by then. */
+/*
+ * A signal that nobody will ever see needs no queue, unless it is
+ * blocked: it may be caught by then.
+ */
 static bool
 dropped(struct process *p, int sig, sigset_t blocked)
 {
@@ -359,7 +368,10 @@ signal_take(sigset_t set, struct siginfo *info)
 
 /* ---- delivering ---- */
 
-/* Turns a -ERESTARTxxx in rax into what the program sees. @handler: one runs now; @restart: with SA_RESTART. */
+/*
+ * Turns a -ERESTARTxxx in rax into what the program sees. @handler: one runs now;
+ * @restart: with SA_RESTART.
+ */
 static void
 settle_system_call(struct trapframe *tf, bool handler, bool restart)
 {

@@ -3,7 +3,8 @@
  *
  *   - A signal is sent to a process or to one thread (task); it becomes pending, and is
  *     delivered when the thread is on its way back to user mode.
- *   - A signal below SIGRTMIN is pending once, with the first sender's siginfo; those from SIGRTMIN on queue.
+ *   - A signal below SIGRTMIN is pending once, with the first sender's siginfo;
+ *     those from SIGRTMIN on queue.
  *
  * Locks: P = proc_lock.
  */
@@ -43,7 +44,8 @@ void signal_send_locked(struct process *p, int sig, const struct siginfo *info);
 void signal_send_task_locked(struct task *t, int sig, const struct siginfo *info);
 
 /*
- * signal_force - a fault of the current thread: cannot be blocked or ignored (then the process ends).
+ * signal_force - a fault of the current thread: cannot be blocked or
+ * ignored (then the process ends).
  */
 void signal_force(int sig, const struct siginfo *info);
 
@@ -60,7 +62,8 @@ void signal_update_locked(struct task *t);
 void signal_set_mask(sigset_t mask);
 
 /*
- * signal_set_temp_mask - for ppoll, pselect6, rt_sigsuspend: the mask until this system call returns.
+ * signal_set_temp_mask - for ppoll, pselect6, rt_sigsuspend: the mask
+ * until this system call returns.
  * @umask: user address of a sigset_t; 0: nothing to do.  @size: must be 8.
  * Returns: 0, -EINVAL, -EFAULT.
  */

@@ -11,6 +11,8 @@
  *
  * Sources: Intel SDM vol. 3A 6.15 "Exception and Interrupt Reference"; signal codes: sigaction(2).
  */
+#include "kernel/proc/process.h"
+
 #include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/panic.h"
@@ -18,7 +20,6 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
-#include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "mm/fault.h"
 #include "mm/space.h"
@@ -59,7 +60,10 @@ explain(const struct trapframe *tf, vaddr_t va, unsigned access, enum fault_resu
 static void
 user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
 {
-    /* An access with the kernel's rights (see above) that met a present page would only fail again. */
+    /*
+     * An access with the kernel's rights (see above) that met a present
+     * page would only fail again.
+     */
     bool hopeless = (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
     enum fault_result r =
         hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
@@ -76,7 +80,10 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
     }
     if (!is_caught(sig))
         explain(tf, va, access, r);
-    /* What lies in the kernel's half is not told: as on Linux, a non-canonical address is a #GP and says 0. */
+    /*
+     * What lies in the kernel's half is not told: as on Linux, a non-canonical
+     * address is a #GP and says 0.
+     */
     raise(sig,
           r == FAULT_MAPERR   ? SEGV_MAPERR
           : r == FAULT_ACCERR ? SEGV_ACCERR

@@ -1,5 +1,6 @@
 /*
- * cred.h - in whose name a thread acts.  Value type: copied at fork, changed only by its own thread.
+ * cred.h - in whose name a thread acts.  Value type: copied at fork,
+ * changed only by its own thread.
  */
 #pragma once
 

@@ -5,7 +5,8 @@
  * switch itself: the thread that is switched to lets go of it.  So a thread is
  * never picked up by somebody else before its registers are saved.
  *
- * The kernel is not preempted: a switch happens where code sleeps, and on the way back to user mode.
+ * The kernel is not preempted: a switch happens where code sleeps, and on
+ * the way back to user mode.
  */
 #include "kernel/sched/sched.h"
 

@@ -49,7 +49,10 @@ extern struct spinlock run_lock;
 /* Makes @t runnable and says so to the CPU if it matters. run_lock held. */
 void sched_enqueue(struct thread *t);
 
-/* Gives the CPU to the next thread; the caller has set its own state. run_lock held, and again when it returns. */
+/*
+ * Gives the CPU to the next thread; the caller has set its own state. run_lock held,
+ * and again when it returns.
+ */
 void sched_switch(void);
 
 /* What a new thread does first: ends the switch that brought it here. */

@@ -77,7 +77,10 @@ void thread_exit(void) NORETURN;
 /* Frees a thread that was never started. */
 void thread_destroy(struct thread *t);
 
-/* thread_interrupt - a signal came: sets ->interrupted and ends an interruptible sleep. Any context. */
+/*
+ * thread_interrupt - a signal came: sets ->interrupted and ends an
+ * interruptible sleep. Any context.
+ */
 void thread_interrupt(struct thread *t);
 
 /* Makes a sleeping thread runnable. Any context. */

@@ -1,8 +1,8 @@
 /*
  * timeout.c - calls at a later time, in a list sorted by that time.
  *
- * SIMPLE: arming walks the list; real kernels use timer wheels (Varghese and Lauck 1987). There are as many
- * timeouts as threads that sleep with a deadline.
+ * SIMPLE: arming walks the list; real kernels use timer wheels (Varghese and Lauck 1987). There
+ * are as many timeouts as threads that sleep with a deadline.
  *
  * Locks: timeout_lock is a leaf; callbacks run without it, in the timer interrupt.
  */

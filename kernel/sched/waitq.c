@@ -55,7 +55,10 @@ waitq_wake_one(struct waitq *q)
     w = list_first(&q->waiters, struct waiter, link);
     if (w != NULL) {
         thread_wake(w->thread);
-        /* To the end, so that the next wake-up reaches somebody else while this one is still on its way. */
+        /*
+         * To the end, so that the next wake-up reaches somebody else while
+         * this one is still on its way.
+         */
         list_del(&w->link);
         list_push_back(&q->waiters, &w->link);
     }

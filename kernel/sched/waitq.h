@@ -2,8 +2,8 @@
  * waitq.h - sleeping until something is true.
  *
  * The pattern, in wait_event: stand in the queue, look at the condition, sleep
- * if it does not hold, look again.  Standing in the queue first is what makes a wake-up between the look
- * and the sleep count.  A condition may be looked at with no lock, or take its own.
+ * if it does not hold, look again.  Standing in the queue first is what makes a wake-up between
+ * the look and the sleep count.  A condition may be looked at with no lock, or take its own.
  */
 #pragma once
 
@@ -22,7 +22,10 @@ struct waitq {
         SPINLOCK_INIT("waitq"), LIST_INIT((name).waiters) \
     }
 
-/* One thread's place in one queue; lives on the thread's stack. A thread may stand in several at once (poll). */
+/*
+ * One thread's place in one queue; lives on the thread's stack. A thread may stand
+ * in several at once (poll).
+ */
 struct waiter {
     struct list link;
     struct thread *thread;
@@ -44,7 +47,8 @@ void waitq_leave(struct waiter *w);
  * sched_sleep - sleep until woken.
  * @interruptible: a signal (thread_interrupt) wakes too.
  * @deadline:      clock_now() at which to give up; UINT64_MAX: never.
- * Returns: 0 when woken, -EINTR, or -ETIMEDOUT.  May return 0 without a reason: look at the condition.
+ * Returns: 0 when woken, -EINTR, or -ETIMEDOUT.  May return 0 without a
+ *          reason: look at the condition.
  */
 void sched_prepare_sleep(void);
 int sched_sleep(bool interruptible, nsec_t deadline);

@@ -1,6 +1,8 @@
 /*
  * cred.c - the system calls about users and groups. Rules: credentials(7), setresuid(2).
  */
+#include "kernel/sys/table.h"
+
 #include "kernel/sched/cred.h"
 
 #include "kernel/abi/errno.h"
@@ -8,7 +10,6 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
-#include "kernel/sys/table.h"
 
 #define KEEP 0xffffffffU /* -1: leave as it is */
 
@@ -95,7 +96,10 @@ sys_setresgid(const uint64_t a[6])
     return set_gids((uint32_t)a[0], (uint32_t)a[1], (uint32_t)a[2]);
 }
 
-/* The saved id follows the effective one when the real one is set, or it becomes another than the real one. */
+/*
+ * The saved id follows the effective one when the real one is set, or it becomes
+ * another than the real one.
+ */
 int64_t
 sys_setreuid(const uint64_t a[6])
 {

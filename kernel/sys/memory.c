@@ -1,13 +1,14 @@
 /*
  * memory.c - the system calls of mm/mmap.h: descriptors become objects, numbers become requests.
  */
+#include "kernel/sys/table.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
 #include "kernel/sched/thread.h"
-#include "kernel/sys/table.h"
 #include "mm/kmalloc.h"
 #include "mm/layout.h"
 #include "mm/mmap.h"

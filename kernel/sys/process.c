@@ -1,7 +1,8 @@
 /*
  * process.c - the system calls about processes: identity, making, ending, waiting, limits.
  */
-#include "kernel/proc/process.h"
+#include "kernel/sys/table.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/sched.h"
@@ -12,8 +13,8 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
-#include "kernel/sys/table.h"
 #include "mm/space.h"
 
 static struct trapframe *

@@ -1,6 +1,9 @@
 /*
- * signals.c - the system calls about signals. Contracts: the rt_sig pages of Linux's manual, section 2.
+ * signals.c - the system calls about signals. Contracts: the rt_sig pages of
+ * Linux's manual, section 2.
  */
+#include "kernel/sys/table.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/abi/time.h"
 #include "kernel/arch/clock.h"
@@ -8,7 +11,6 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/restart.h"
 #include "kernel/proc/process.h"
-#include "kernel/sys/table.h"
 
 static struct trapframe *
 my_frame(void)

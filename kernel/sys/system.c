@@ -1,6 +1,8 @@
 /*
  * system.c - the system calls about the machine as a whole: its name, its state, its end.
  */
+#include "kernel/sys/table.h"
+
 #include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
@@ -12,7 +14,6 @@
 #include "kernel/proc/identity.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
-#include "kernel/sys/table.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/object.h"

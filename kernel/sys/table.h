@@ -1,8 +1,8 @@
 /*
  * table.h - every system call that there is: number, name, arguments.
  *
- * One line each.  Numbers: Linux x86-64 (asm/unistd_64.h).  The letters are for strace: d int, u unsigned,
- * x hexadecimal, o octal, p pointer, s string.  What is not here answers -ENOSYS.
+ * One line each.  Numbers: Linux x86-64 (asm/unistd_64.h).  The letters are for strace: d int,
+ * u unsigned, x hexadecimal, o octal, p pointer, s string.  What is not here answers -ENOSYS.
  */
 #pragma once
 

@@ -1,15 +1,16 @@
 /*
  * time.c - clocks, sleeping, alarms.
  */
-#include "kernel/abi/time.h"
+#include "kernel/sys/table.h"
+
 #include "kernel/abi/errno.h"
+#include "kernel/abi/time.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/restart.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
-#include "kernel/sys/table.h"
 
 /* Reads a clock. Returns 0 or -EINVAL. */
 static int
@@ -121,8 +122,8 @@ sleep_until(nsec_t deadline)
 }
 
 /*
- * A relative sleep. If a signal without handler (stop and continue) interrupts it, it is run again and must
- * not begin anew: its deadline is kept in the task.
+ * A relative sleep. If a signal without handler (stop and continue) interrupts it, it is run
+ * again and must not begin anew: its deadline is kept in the task.
  */
 static int64_t
 sleep_for(nsec_t duration, vaddr_t remain)

@@ -2,9 +2,10 @@
 /*
  * test_files.c - the file layer and its system calls, side by side with the host's.
  *
- * The kernel's sources run here over a fake of memory and scheduler, with a tmpfs as root.  Long random
- * sequences of system calls are made twice, once to our handlers and once to Linux in a folder of its
- * own, and every result, errno included, must agree.  At the end nothing may be left over.
+ * The kernel's sources run here over a fake of memory and scheduler, with a tmpfs as
+ * root.  Long random sequences of system calls are made twice, once to our handlers and
+ * once to Linux in a folder of its own, and every result, errno included, must agree.  At
+ * the end nothing may be left over.
  *
  * Run as root it changes its file system ids now and then, so permissions are compared as well.
  */
@@ -1046,7 +1047,10 @@ no_leaks(long mallocs_before, long frames_before)
     }
 }
 
-/* A folder deep enough that no path leads out of it, in both worlds or in ours alone; and away with ours. */
+/*
+ * A folder deep enough that no path leads out of it, in both worlds or in ours
+ * alone; and away with ours.
+ */
 static void
 enter_folder(bool both_worlds)
 {
@@ -1085,7 +1089,10 @@ test_random(bool root, uint64_t steps)
     no_leaks(m, f);
 }
 
-/* The same without a comparison, while memory runs out now and then: nothing may break or be lost. */
+/*
+ * The same without a comparison, while memory runs out now and then:
+ * nothing may break or be lost.
+ */
 static void
 test_no_memory(uint64_t steps)
 {

@@ -2,7 +2,7 @@
 
 RAM is a shared file in the run's folder, so that other programs can look at it while the guest runs.  The
 guest's reset is turned into a pause (-no-reboot -no-shutdown), so that the registers of a triple fault can
-still be read; an orderly end and a panic leave through isa-debug-exit with a code of their own.
+still be read and a meant one can be told from it; an orderly end and a panic leave through isa-debug-exit with a code of their own.
 """
 import ctypes
 import fcntl
@@ -154,10 +154,21 @@ def fw_cfg(folder, name, data):
     return ["-fw_cfg", f"name=opt/org.vitrine/{name},file={folder.file(f'fw-{name}')}"]
 
 
+def kernel_options(opts):
+    """The kernel's command line.  The last of two options counts, so what the user wants comes last."""
+    words = [f"seed={opts.seed}"]
+    if opts.verb == "run" and opts.display == "none":
+        words.append("screen=off")  # drawing what nobody sees costs time
+    if opts.verb == "boot" and os.isatty(1):
+        columns, rows = os.get_terminal_size(1)
+        if columns and rows:
+            words.append(f"winsize={columns}x{rows}")
+    return " ".join([*words, opts.append.strip()]).strip()
+
+
 def guest_arguments(folder, opts):
     """Kernel options, program and environment for the guest.  fw_cfg takes no empty file."""
-    words = [word for word in [opts.append.strip(), f"seed={opts.seed}"] if word]
-    argv = fw_cfg(folder, "cmdline", os.fsencode(" ".join(words)))
+    argv = fw_cfg(folder, "cmdline", os.fsencode(kernel_options(opts)))
     env = {"PATH": "/bin:/sbin:/usr/bin:/usr/sbin:/tests", "HOME": "/root", "TERM": "linux"}
     if opts.verb == "boot":
         env["TERM"] = os.environ.get("TERM", "linux")
@@ -223,8 +234,9 @@ def command_line(folder, opts, link_fd, qmp_fd):
         argv += ["-chardev", f"stdio,id=con,mux=on,signal=off,logfile={folder.file('kernel.log')}",
                  "-serial", "chardev:con", "-mon", "chardev=con,mode=readline"]
     else:
-        argv += ["-serial", f"file:{folder.file('kernel.log')}", "-device", "virtio-serial-pci,max_ports=1",
-                 "-chardev", f"socket,id=link,fd={link_fd}", "-device", "virtconsole,chardev=link"]
+        # Not a virtconsole: QEMU throws away what such a one writes while the socket is full.
+        argv += ["-serial", f"file:{folder.file('kernel.log')}", "-device", "virtio-serial-pci,max_ports=2",
+                 "-chardev", f"socket,id=link,fd={link_fd}", "-device", "virtserialport,chardev=link"]
     if opts.gdb:
         argv += ["-S", "-chardev", "socket,id=gdb,path=gdb.sock,server=on,wait=off", "-gdb", "chardev:gdb"]
     return argv
@@ -315,6 +327,23 @@ class Machine:
     def reset_by_guest(self):
         """True when the guest made the machine reset, by a triple fault or on purpose; it is paused now."""
         return any(e["event"] == "SHUTDOWN" and e["data"].get("guest") for e in self.events)
+
+    def restarting(self):
+        """True when the guest's reset was meant: the kernel said so, and QEMU saw no triple fault."""
+        last = self.folder.text("kernel.log").rstrip()[-40:]
+        return "restarting" in last and "Triple fault" not in self.folder.text("qemu.log")
+
+    def restart(self):
+        """Let the paused machine do the reset that it asked for; the next one pauses it again."""
+        self.events.clear()
+        self._send({"execute": "set-action", "arguments": {"reboot": "reset"}})
+        self._send({"execute": "system_reset"})
+        while not any(e["event"] == "RESET" for e in self.events):
+            if not select.select([self.qmp], [], [], 5.0)[0] or self.read_events() is None:
+                return
+        self.events.clear()
+        self._send({"execute": "set-action", "arguments": {"reboot": "shutdown"}})
+        self._send({"execute": "cont"})
 
     def powered_off(self):
         """True when the guest switched the machine off by ACPI."""

@@ -203,7 +203,9 @@ class Session:
                 return  # its last words come first
             raise self._ended(code)
         if self.machine.reset_by_guest() and not self.machine.powered_off():
-            raise verdict.reset(self.machine)
+            if self.opts.verb == "run" or not self.machine.restarting():
+                raise verdict.reset(self.machine)
+            self.machine.restart()
         if self.machine.powered_off():
             self.machine.stop()
             raise self._ended(machine.EXIT_ORDERLY)

@@ -42,6 +42,9 @@ def panic(folder):
 def reset(running):
     """The guest reset the machine: a triple fault, or on purpose."""
     folder, where = running.folder, ""
+    if running.restarting():
+        return End(KERNEL, "the guest restarted itself before the program was done\n" +
+                   last_lines(folder.text("kernel.log"), 5))
     cpus = running.registers()
     if cpus:
         where = f" at rip {machine.symbol(cpus[0]['rip'])}, cr2 {cpus[0]['cr2']:#x}"
