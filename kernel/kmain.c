@@ -24,6 +24,7 @@
 #include "kernel/sys/syscall.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/pagetable.h"
 #include "mm/reclaim.h"
 

@@ -20,6 +20,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/sched/sched.h"
 #include "mm/demand.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -137,12 +138,19 @@ vm_populate(struct space *s, vaddr_t start, vaddr_t end)
         struct region *r = space_find(s, va);
         unsigned prot = r == NULL ? PROT_NONE : r->prot;
         bool write = r != NULL && (prot & PROT_WRITE) && !(r->shared && r->object != NULL);
+        vaddr_t region_end = r == NULL ? end : r->end;
         mutex_unlock(&s->lock);
+
+        if (s->dying)
+            return -ENOMEM;
+        sched_preempt(); /* the range may be all there is */
 
         if (r == NULL)
             return -ENOMEM;
-        if (prot == PROT_NONE)
+        if (prot == PROT_NONE) {
+            va = region_end - PAGE_SIZE;
             continue;
+        }
         switch (vm_fault(s, va, write ? PROT_WRITE : PROT_READ)) {
         case FAULT_DONE:
             break;

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "kernel/lib/types.h"
-#include "mm/kvmap.h"
 
 void *kmalloc(size_t size) MUST_CHECK;
 void *kzalloc(size_t size) MUST_CHECK; /* filled with zeros */

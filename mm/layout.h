@@ -10,13 +10,13 @@
  *   0xffff_8000_0000_0000  +--------------------------+
  *                          | direct map of all RAM    |  2 MiB pages, rw-, never executable
  *                          +--------------------------+  (non-canonical)
- *   0x0000_7fff_ffff_f000  +--------------------------+  USER_TOP: the page above is never mapped, as
- *                          | stack, grows down        |  a SYSCALL in its last bytes would return to
- *                          | mappings, grow down      |  a non-canonical address
+ *   0x0000_7fff_ffff_f000  +--------------------------+  USER_TOP: nothing is mapped above: a
+ *                          | stack, grows down        |  SYSCALL in the last bytes would return
+ *                          | mappings, grow down      |  to a non-canonical address
  *                          | heap (brk), grows up     |
  *                          | program                  |
- *   0x0000_0000_0001_0000  +--------------------------+  USER_BOTTOM: so NULL plus an offset faults
- *                          | never mapped             |
+ *   0x0000_0000_0001_0000  +--------------------------+  USER_BOTTOM
+ *                          | never mapped             |  so that NULL plus an offset faults
  *   0                      +--------------------------+
  *
  * The kernel half is the same in every address space: its four top-level

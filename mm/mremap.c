@@ -28,9 +28,15 @@ reserve_keys(struct space *s, const struct move *m)
     uint64_t end = (m->from + MIN(m->old_len, m->new_len)) >> PAGE_SHIFT;
     int64_t shift = (int64_t)(m->to - m->from) >> PAGE_SHIFT;
 
-    for (uint64_t i = m->from >> PAGE_SHIFT; radix_next(&s->private, &i, end) != NULL; i++)
-        if (radix_reserve(&s->private, i + shift) != 0)
-            return -ENOMEM;
+    for (uint64_t i = m->from >> PAGE_SHIFT; radix_next(&s->private, &i, end) != NULL; i++) {
+        if (radix_reserve(&s->private, i + shift) == 0)
+            continue;
+        /* Nothing else would ever take the empty entries made so far away. */
+        for (uint64_t j = m->from >> PAGE_SHIFT;
+             radix_next(&s->private, &j, end) != NULL && j < i; j++)
+            (void)radix_del(&s->private, j + shift);
+        return -ENOMEM;
+    }
     return 0;
 }
 
@@ -56,8 +62,10 @@ move_pages(struct space *s, const struct move *m)
         int err = radix_set(&s->private, i + shift, a);
 
         ASSERT(err == 0); /* reserve_keys */
-        radix_del(&s->private, i);
     }
+    /* Only now: a part of the table that becomes empty goes, and might have been reserved. */
+    for (uint64_t i = m->from >> PAGE_SHIFT; radix_next(&s->private, &i, end) != NULL; i++)
+        (void)radix_del(&s->private, i);
 }
 
 /* The region at @old covers [old, old + old_len) alone; space->lock held. */

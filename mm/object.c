@@ -168,8 +168,14 @@ shm_page(struct object *o, pgidx_t index)
     if (radix_reserve(&o->pages, index) != 0)
         return NULL;
     a = anon_alloc(frame_zero);
-    if (a == NULL || radix_set(&o->pages, index, a) != 0)
+    if (a == NULL) {
+        (void)radix_del(&o->pages, index); /* the empty entry that was reserved */
         return NULL;
+    }
+
+    int err = radix_set(&o->pages, index, a);
+
+    ASSERT(err == 0);
     o->npages++;
     return a->frame;
 }

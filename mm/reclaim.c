@@ -12,6 +12,10 @@
  * Who needs memory waits in reclaim_wait with no lock held.  If a whole turn of the
  * clock frees nothing and nothing is being written, memory is out: the largest process is ended.
  *
+ * The last few frames of files are not taken: they are the code that is running, and
+ * without them the machine would do nothing but read it in again, for ever short of memory
+ * and never quite out of it.
+ *
  * Locks: vm_lock for the queue.  Called by fault.c, object.c and the system-call entry.
  */
 #include "mm/reclaim.h"
@@ -30,7 +34,12 @@
 #include "mm/tlb.h"
 
 #define FLUSH_PERIOD (5 * NSEC_PER_SEC) /* dirty pages do not stay in memory much longer */
+#define VICTIM_TIME  (5 * NSEC_PER_MSEC) /* what a process that was ended may take to go */
+#define FLUSH_WAIT   (3 * NSEC_PER_SEC) /* for which the pager waits for the flusher */
 #define SCAN_STEPS   256 /* frames that the pager looks at before it lets others run */
+
+/* What a page may need at once: its frame, page tables, nodes of tables. Less than that is nothing. */
+#define FRAMES_SPENT (FRAME_RESERVE + 16)
 
 static struct list queue =
     LIST_INIT(queue); /* V: frames of files, the hand of the clock at the head */
@@ -43,6 +52,7 @@ static uint64_t round_count; /* turns of the pager that ended, with memory freed
 static uint64_t flush_wanted, flush_done;
 static uint64_t added,
     fruitless; /* V: frames ever added to the queue; how many when a turn last freed nothing */
+static uint64_t cache_floor; /* frames of files that are left alone: see below */
 static bool hopeless; /* the last turn found nothing at all */
 static struct reclaim_stats stats;
 static bool (*kill_largest)(void);
@@ -95,7 +105,10 @@ reclaim_one(struct frame *f, struct tlb_batch *b)
     return true;
 }
 
-/* Up to two turns of the clock, until the high watermark is reached. Returns the number of frames freed. */
+/*
+ * Up to two turns of the clock, until the high watermark is reached. Returns
+ * the number of frames freed.
+ */
 static uint64_t
 reclaim_round(void)
 {
@@ -106,7 +119,7 @@ reclaim_round(void)
     mutex_lock(&vm_lock);
     for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
          step++) {
-        if (frame_free_count() + freed >= stats.high)
+        if (frame_free_count() + freed >= stats.high || queue_length <= cache_floor)
             break;
         freed += reclaim_one(list_first(&queue, struct frame, link), &b);
         if (step % SCAN_STEPS == SCAN_STEPS - 1) {
@@ -122,26 +135,37 @@ reclaim_round(void)
 }
 
 static void
-flush_and_wait(void)
+flush_and_wait(nsec_t deadline)
 {
     uint64_t ticket = __atomic_add_fetch(&flush_wanted, 1, __ATOMIC_SEQ_CST);
 
     waitq_wake_all(&flusher_wake);
-    wait_event(&memory_freed, READ_ONCE(flush_done) >= ticket);
+    (void)wait_event_full(&memory_freed, READ_ONCE(flush_done) >= ticket, false, deadline);
 }
 
-/* One turn of work for the pager: reclaim; if that gave nothing, have dirty pages written; if that neither, end a process. */
+/*
+ * One turn of work for the pager: reclaim; if that gave nothing, have dirty pages written; if
+ * that neither, end a process.
+ */
 static void
 pager_turn(void)
 {
     uint64_t free_before = frame_free_count();
 
     if (reclaim_round() == 0) {
-        flush_and_wait();
+        /* Not for ever: the flusher may need a file's lock, whose holder waits for memory. */
+        flush_and_wait(clock_now() + FLUSH_WAIT);
         fruitless = added;
-        if (reclaim_round() == 0 && frame_free_count() <= FRAME_RESERVE && waiting > 0 &&
-            frame_free_count() <= free_before)
+        if (reclaim_round() == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
+            frame_free_count() <= free_before) {
             hopeless = kill_largest == NULL || !kill_largest();
+            /*
+             * The one that was ended has to run to give its memory back; those that
+             * wait must not be in its way.
+             */
+            if (!hopeless)
+                sched_sleep_until(clock_now() + VICTIM_TIME);
+        }
     } else {
         hopeless = false;
     }
@@ -155,7 +179,10 @@ pager(void *unused)
     (void)unused;
     current_thread()->frees_memory = true;
     for (;;) {
-        /* Below the mark with nothing to take it sleeps on, until somebody asks or a page comes in. */
+        /*
+         * Below the mark with nothing to take it sleeps on, until
+         * somebody asks or a page comes in.
+         */
         wait_event(&pager_wake, READ_ONCE(waiting) > 0 ||
                                     (frame_free_count() < stats.low && added != fruitless));
         pager_turn();
@@ -208,7 +235,7 @@ reclaim_wait(struct space *s)
                READ_ONCE(round_count) != seen || (s != NULL && READ_ONCE(s->dying)));
     __atomic_sub_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
 
-    bool give_up = (s != NULL && s->dying) || (hopeless && frame_free_count() <= FRAME_RESERVE);
+    bool give_up = (s != NULL && s->dying) || (hopeless && frame_free_count() <= FRAMES_SPENT);
 
     return give_up ? -ENOMEM : 0;
 }
@@ -223,20 +250,25 @@ reclaim_throttle(void)
         return;
     /* Dirty pages can't be taken away: before they are half of what could be, their makers wait. */
     if (object_dirty_pages > (frame_free_count() + queue_length) / 2)
-        flush_and_wait();
+        flush_and_wait(UINT64_MAX);
 }
 
 void
 reclaim_drop_caches(void)
 {
-    uint64_t high = stats.high;
+    uint64_t high = stats.high, floor = cache_floor;
 
-    /* Writing a file may make its file system's own pages dirty, and those come before it in the list. */
+    /*
+     * Writing a file may make its file system's own pages dirty, and those
+     * come before it in the list.
+     */
     for (int turn = 0; turn == 0 || (object_dirty_pages > 0 && turn < 8); turn++)
-        flush_and_wait();
+        flush_and_wait(UINT64_MAX);
     stats.high = UINT64_MAX;
+    cache_floor = 0;
     (void)reclaim_round();
     stats.high = high;
+    cache_floor = floor;
 }
 
 void
@@ -251,6 +283,7 @@ reclaim_init(void)
 {
     stats.low = MAX(2 * FRAME_RESERVE, frame_free_count() / 64);
     stats.high = stats.low + stats.low / 2;
+    cache_floor = frame_free_count() / 64;
 
     struct thread *p = thread_create("pager", pager, NULL);
     struct thread *f = thread_create("flusher", flusher, NULL);

@@ -18,6 +18,7 @@
  */
 #include "kernel/arch/clock.h"
 
+#include "boot/bootinfo.h"
 #include "kernel/arch/apic.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/io.h"
@@ -29,6 +30,8 @@
 #define PIT_CHANNEL_2 0x42
 #define PIT_COMMAND   0x43
 #define PIT_ONE_SHOT  0xb0 /* channel 2, low then high byte, mode 0 */
+#define PIT_CHANNEL_0 0x40
+#define PIT_STOP      0x30 /* channel 0, the same */
 #define PORT_B        0x61
 #define PORT_B_GATE   1 /* channel 2 counts */
 #define PORT_B_SOUND  2
@@ -39,6 +42,8 @@
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
+#define CMOS_REG_A 0x0a
+#define CMOS_STOP  0x60 /* holds the divider in reset */
 
 struct rates {
     uint64_t tsc_hz;
@@ -231,6 +236,26 @@ days_before(unsigned year, unsigned month, unsigned day)
     return y * 365UL + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
+/*
+ * Ends the ticking that the firmware left on, which nobody hears.  With the option
+ * "repeatable" (QEMU's -icount) the calendar clock is stopped too, its time is known by now:
+ * there the clock leaps to the next event while the processor halts, and would leap to theirs
+ * for as long as the host's disk takes, so that no two runs were alike.
+ */
+static void
+silence_others(void)
+{
+    char value[2];
+
+    outb(PIT_COMMAND, PIT_STOP);
+    outb(PIT_CHANNEL_0, 1);
+    outb(PIT_CHANNEL_0, 0);
+    if (boot_option("repeatable", value, sizeof(value))) {
+        outb(CMOS_INDEX, CMOS_REG_A);
+        outb(CMOS_DATA, CMOS_STOP);
+    }
+}
+
 static uint64_t
 cmos_seconds(void)
 {
@@ -270,6 +295,7 @@ clock_init(void)
     steps_per_ns = (r.timer_hz << 32) / NSEC_PER_SEC;
     tsc_start = rdtsc();
     realtime_start = cmos_seconds() * NSEC_PER_SEC;
+    silence_others();
     kprintf("clock: TSC %lu.%03lu MHz, timer %lu.%03lu MHz\n", r.tsc_hz / 1000000,
             r.tsc_hz / 1000 % 1000, r.timer_hz / 1000000, r.timer_hz / 1000 % 1000);
 }

@@ -13,6 +13,7 @@
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/printf.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 
 #define PCI_DEVICES_MAX 64
 

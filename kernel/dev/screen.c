@@ -19,6 +19,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/layout.h"
 
 #define VGA_TEXT      0xb8000

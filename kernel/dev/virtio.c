@@ -16,6 +16,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/layout.h"
 
 /* virtio 1.2, 4.1.4.3 */

@@ -19,6 +19,7 @@
 #include "kernel/dev/virtio.h"
 #include "kernel/lib/printf.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/layout.h"
 
 #define DISKS_MAX 8

@@ -20,6 +20,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/layout.h"
 
 #define DEVICE_TRANSITIONAL 0x1003

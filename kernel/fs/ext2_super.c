@@ -20,6 +20,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 
 #define GROUPS_MAX      65536U
 #define DAMAGE_LINES    8 /* so that a ruin does not fill the log */

@@ -216,7 +216,10 @@ map_stack(struct exec *x)
     };
 
     mutex_lock(&x->space->lock);
-    int err = space_insert(x->space, &stack);
+    const struct region *there = space_find_from(x->space, stack.start);
+    /* A program of type ET_EXEC says itself where it goes: it may claim the place. */
+    int err = there != NULL && there->start < stack.end ? -ENOMEM
+                                                        : space_insert(x->space, &stack);
     mutex_unlock(&x->space->lock);
     return err;
 }

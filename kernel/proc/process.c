@@ -21,6 +21,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
+#include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 
@@ -167,6 +168,19 @@ pid_taken(pid_t pid)
     return false;
 }
 
+/*
+ * So many that their kernel stacks take an eighth of the memory, as on Linux: fork says
+ * EAGAIN before memory is out.
+ */
+static unsigned
+process_limit(void)
+{
+    struct frame_stats f;
+
+    frame_get_stats(&f);
+    return (unsigned)MAX(f.total / (8 * KSTACK_PAGES), 32UL);
+}
+
 /* The next free pid, or 0. proc_lock held. */
 static pid_t
 pid_alloc(void)
@@ -179,6 +193,8 @@ pid_alloc(void)
     return 0;
 }
 
+#define ALARM_LEAST (100 * NSEC_PER_USEC)
+
 static void
 alarm_rings(struct timeout *timeout)
 {
@@ -190,7 +206,9 @@ alarm_rings(struct timeout *timeout)
     if (p->state == PROCESS_RUNNING) {
         signal_send_locked(p, SIGALRM, &info);
         if (p->alarm_interval != 0) {
-            p->alarm_when = timeout->when + p->alarm_interval;
+            /* Rings that were missed, or would come faster than they can be dealt with, are one. */
+            p->alarm_when =
+                MAX(timeout->when + p->alarm_interval, clock_now() + ALARM_LEAST);
             timeout_set(timeout, p->alarm_when);
         }
     }
@@ -266,7 +284,7 @@ process_create(struct process *parent, void (*entry)(void *), void *arg, struct 
 
     spin_lock(&proc_lock);
     inherit(p, parent);
-    t->tid = p->pid = pid_alloc();
+    t->tid = p->pid = count < process_limit() ? pid_alloc() : 0;
     p->exit_signal = SIGCHLD;
     if (p->pid != 0) {
         list_push_back(&p->tasks, &t->link);
@@ -312,6 +330,7 @@ process_discard(struct process *p, struct task *t)
 
     spin_lock(&proc_lock);
     signal_flush(&p->pending);
+    signal_flush(&t->pending);
     list_del(&t->link);
     in_table = !list_empty(&p->all_link);
     if (in_table)

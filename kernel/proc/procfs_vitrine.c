@@ -26,6 +26,7 @@
 #include "mm/anon.h"
 #include "mm/check.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/space.h"

@@ -57,6 +57,23 @@ sched_enqueue(struct thread *t)
         c->need_resched = true;
 }
 
+/* Every thread to the top, so that none waits for ever below the others. */
+static void
+boost_all(nsec_t now)
+{
+    if (now < next_boost)
+        return;
+    next_boost = now + SCHED_BOOST;
+    for (unsigned level = 1; level < SCHED_LEVELS; level++) {
+        struct list *l;
+
+        while ((l = list_pop_front(&queues[level])) != NULL) {
+            list_entry(l, struct thread, run_link)->level = 0;
+            list_push_back(&queues[0], l);
+        }
+    }
+}
+
 static struct thread *
 pick_next(void)
 {
@@ -100,10 +117,13 @@ sched_switch(void)
 {
     struct cpu *c = this_cpu();
     struct thread *from = c->current;
-    struct thread *to = pick_next();
     nsec_t now = clock_now();
 
     ASSERT(spin_held(&run_lock) && c->irq_off_depth == 1);
+    boost_all(now); /* here too: threads that switch often never see their slice end */
+
+    struct thread *to = pick_next();
+
     c->need_resched = false;
     from->run_time += now - from->run_since;
     to->run_since = now;
@@ -160,20 +180,6 @@ sched_preempt(void)
     sched_yield();
 }
 
-/* Every thread to the top, so that none waits for ever below the others. */
-static void
-boost_all(void)
-{
-    for (unsigned level = 1; level < SCHED_LEVELS; level++) {
-        struct list *l;
-
-        while ((l = list_pop_front(&queues[level])) != NULL) {
-            list_entry(l, struct thread, run_link)->level = 0;
-            list_push_back(&queues[0], l);
-        }
-    }
-}
-
 static void
 sample_load(nsec_t now)
 {
@@ -200,10 +206,7 @@ sched_timer(struct trapframe *tf)
 
     spin_lock(&run_lock);
     sample_load(now);
-    if (now >= next_boost) {
-        boost_all();
-        next_boost = now + SCHED_BOOST;
-    }
+    boost_all(now);
     if (t != c->idle && now >= t->slice_end) {
         if (queued > 0) {
             t->level = MIN(t->level + 1, SCHED_LEVELS - 1);

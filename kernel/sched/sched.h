@@ -15,7 +15,7 @@ struct thread;
 
 #define SCHED_LEVELS 4
 #define SCHED_SLICE  (10 * NSEC_PER_MSEC) /* at level 0; doubles with each level */
-#define SCHED_BOOST  (1000 * NSEC_PER_MSEC)
+#define SCHED_BOOST  (200 * NSEC_PER_MSEC)
 
 /* Makes the running code the idle thread of this CPU. */
 void sched_init(void);

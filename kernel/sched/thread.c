@@ -15,6 +15,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/waitq.h"
 #include "mm/kmalloc.h"
+#include "mm/kvmap.h"
 
 /* First code of every thread, still inside the switch that started it. */
 static void

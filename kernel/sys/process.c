@@ -268,6 +268,14 @@ sys_set_robust_list(const uint64_t a[6])
     return 0;
 }
 
+/* glibc asks for it in every program and does without; here, so that it is not logged. */
+int64_t
+sys_rseq(const uint64_t a[6])
+{
+    (void)a;
+    return -ENOSYS;
+}
+
 int64_t
 sys_get_robust_list(const uint64_t a[6])
 {

@@ -23,7 +23,7 @@ sys_rt_sigaction(const uint64_t a[6])
 {
     struct process *p = current_process();
     int sig = (int)a[0];
-    struct sigaction new, old;
+    struct sigaction new = {0}, old;
 
     if (a[3] != sizeof(sigset_t) || sig < 1 || sig > NSIG)
         return -EINVAL;

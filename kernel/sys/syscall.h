@@ -14,7 +14,7 @@ typedef int64_t syscall_fn(const uint64_t a[6]);
 struct syscall {
     const char *name;
     syscall_fn *call;
-    /* For strace: a letter per argument. d int, u unsigned, x hex, p pointer, s string, o octal. */
+    /* For strace: a letter per argument, see table.h. */
     const char *args;
 };
 

@@ -2,7 +2,8 @@
  * table.h - every system call that there is: number, name, arguments.
  *
  * One line each.  Numbers: Linux x86-64 (asm/unistd_64.h).  The letters are for strace: d int,
- * u unsigned, x hexadecimal, o octal, p pointer, s string.  What is not here answers -ENOSYS.
+ * l long, u unsigned, x hexadecimal, o octal, p pointer, s string, b bytes that are read, as many
+ * as the next argument says.  What is not here answers -ENOSYS.
  */
 #pragma once
 
@@ -10,14 +11,14 @@
 
 #define SYSCALLS(X)                     \
     X(0, read, "dpu")                   \
-    X(1, write, "dpu")                  \
+    X(1, write, "dbu")                  \
     X(2, open, "sxo")                   \
     X(3, close, "d")                    \
     X(4, stat, "sp")                    \
     X(5, fstat, "dp")                   \
     X(6, lstat, "sp")                   \
     X(7, poll, "pud")                   \
-    X(8, lseek, "ddd")                  \
+    X(8, lseek, "dld")                  \
     X(9, mmap, "puxxdx")                \
     X(10, mprotect, "pux")              \
     X(11, munmap, "pu")                 \
@@ -26,8 +27,8 @@
     X(14, rt_sigprocmask, "dppu")       \
     X(15, rt_sigreturn, "")             \
     X(16, ioctl, "dxx")                 \
-    X(17, pread64, "dpud")              \
-    X(18, pwrite64, "dpud")             \
+    X(17, pread64, "dpul")              \
+    X(18, pwrite64, "dbul")             \
     X(19, readv, "dpd")                 \
     X(20, writev, "dpd")                \
     X(21, access, "so")                 \
@@ -179,6 +180,7 @@
     X(319, memfd_create, "sx")          \
     X(322, execveat, "dsppx")           \
     X(332, statx, "dsxxp")              \
+    X(334, rseq, "pudx")                \
     X(436, close_range, "uux")          \
     X(439, faccessat2, "dsox")
 

@@ -2,7 +2,8 @@
 
 RAM is a shared file in the run's folder, so that other programs can look at it while the guest runs.  The
 guest's reset is turned into a pause (-no-reboot -no-shutdown), so that the registers of a triple fault can
-still be read and a meant one can be told from it; an orderly end and a panic leave through isa-debug-exit with a code of their own.
+still be read and a meant reset can be told from one; an orderly end and a panic leave through isa-debug-exit
+with a code of their own.
 """
 import ctypes
 import fcntl
@@ -30,6 +31,7 @@ OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
 KEPT_RUNS = 8
 EXIT_ORDERLY = 33  # (0x10 << 1) | 1, what isa-debug-exit makes of the kernel's code
 EXIT_PANIC = 35
+AT_ONCE = "ioeventfd=off"  # the device sees a request when it is made, not when QEMU's other thread wakes up
 
 
 class HostError(Exception):
@@ -157,6 +159,8 @@ def fw_cfg(folder, name, data):
 def kernel_options(opts):
     """The kernel's command line.  The last of two options counts, so what the user wants comes last."""
     words = [f"seed={opts.seed}"]
+    if not opts.realtime and opts.accel == "tcg":
+        words.append("repeatable")  # nothing may leap to where the host's speed decides
     if opts.verb == "run" and opts.display == "none":
         words.append("screen=off")  # drawing what nobody sees costs time
     if opts.verb == "boot" and os.isatty(1):
@@ -215,7 +219,7 @@ def block_devices(folder, opts):
     argv = []
     for name in ["root"] + ["swap"] * bool(opts.swap):
         argv += ["-drive", f"if=none,id={name},format=raw,cache=unsafe,file={folder.file(name + '.img')}",
-                 "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+                 "-device", f"virtio-blk-pci,drive={name},serial={name},{AT_ONCE}"]
     return argv
 
 
@@ -235,7 +239,7 @@ def command_line(folder, opts, link_fd, qmp_fd):
                  "-serial", "chardev:con", "-mon", "chardev=con,mode=readline"]
     else:
         # Not a virtconsole: QEMU throws away what such a one writes while the socket is full.
-        argv += ["-serial", f"file:{folder.file('kernel.log')}", "-device", "virtio-serial-pci,max_ports=2",
+        argv += ["-serial", f"file:{folder.file('kernel.log')}", "-device", f"virtio-serial-pci,max_ports=2,{AT_ONCE}",
                  "-chardev", f"socket,id=link,fd={link_fd}", "-device", "virtserialport,chardev=link"]
     if opts.gdb:
         argv += ["-S", "-chardev", "socket,id=gdb,path=gdb.sock,server=on,wait=off", "-gdb", "chardev:gdb"]
