@@ -4,7 +4,7 @@
  * Every entry of every page table is held against the reverse map and against
  * what the region says; then every frame against what its owner says; counts must agree both ways.
  *
- * Called at the end of every test, by /proc/vitrine/check, and from gdb.
+ * Called by /proc/vitrine/check, which init reads at the end of each run, and from gdb.
  */
 #include "mm/check.h"
 

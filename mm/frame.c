@@ -140,7 +140,7 @@ frame_free(struct frame *f)
     f->owner = FRAME_FREE;
     f->anon = NULL;
     f->index = 0;
-    f->dirty = f->referenced = f->error = false;
+    f->dirty = f->referenced = false;
     list_push_front(&free_list, &f->link);
     free_count++;
     spin_unlock(&frame_lock);

@@ -45,7 +45,6 @@ struct frame {
     bool busy : 1;       /* V: I/O in flight; mapped nowhere */
     bool dirty : 1;      /* V: differs from its slot or file (besides the PTEs' D bits) */
     bool referenced : 1; /* V: used since reclaim last looked (besides the PTEs' A bits) */
-    bool error : 1;      /* V: reading it in failed */
 };
 
 STATIC_ASSERT(sizeof(struct frame) == 40);

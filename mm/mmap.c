@@ -85,7 +85,8 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
     if (q->object != NULL &&
         (q->offset + len < q->offset || (q->offset + len) >> PAGE_SHIFT > UINT32_MAX))
         return -EOVERFLOW;
-    if ((q->flags & MAP_HUGETLB) || ((q->object != NULL || type != MAP_PRIVATE) && (q->flags & MAP_GROWSDOWN)))
+    if ((q->flags & MAP_HUGETLB) ||
+        ((q->object != NULL || type != MAP_PRIVATE) && (q->flags & MAP_GROWSDOWN)))
         return -EINVAL;
     if (s->pages + len / PAGE_SIZE > s->as_limit / PAGE_SIZE)
         return -ENOMEM;

@@ -33,12 +33,15 @@
 #include "mm/space.h"
 #include "mm/tlb.h"
 
-#define FLUSH_PERIOD (5 * NSEC_PER_SEC) /* dirty pages do not stay in memory much longer */
+#define FLUSH_PERIOD (5 * NSEC_PER_SEC)  /* dirty pages do not stay in memory much longer */
 #define VICTIM_TIME  (5 * NSEC_PER_MSEC) /* what a process that was ended may take to go */
-#define FLUSH_WAIT   (3 * NSEC_PER_SEC) /* for which the pager waits for the flusher */
+#define FLUSH_WAIT   (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
 #define SCAN_STEPS   256 /* frames that the pager looks at before it lets others run */
 
-/* What a page may need at once: its frame, page tables, nodes of tables. Less than that is nothing. */
+/*
+ * What a page may need at once: its frame, page tables, nodes of tables.
+ * Less than that is nothing.
+ */
 #define FRAMES_SPENT (FRAME_RESERVE + 16)
 
 static struct list queue =
@@ -53,13 +56,13 @@ static uint64_t flush_wanted, flush_done;
 static uint64_t added,
     fruitless; /* V: frames ever added to the queue; how many when a turn last freed nothing */
 static uint64_t cache_floor; /* frames of files that are left alone: see below */
-static bool hopeless; /* the last turn found nothing at all */
+static bool hopeless;        /* the last turn found nothing at all */
 static struct reclaim_stats stats;
-static bool (*kill_largest)(void);
+static int (*kill_largest)(void);
 static void (*shrink)(void);
 
 void
-reclaim_set_hooks(bool (*kill_largest_fn)(void), void (*shrink_fn)(void))
+reclaim_set_hooks(int (*kill_largest_fn)(void), void (*shrink_fn)(void))
 {
     kill_largest = kill_largest_fn;
     shrink = shrink_fn;
@@ -158,7 +161,10 @@ pager_turn(void)
         fruitless = added;
         if (reclaim_round() == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
             frame_free_count() <= free_before) {
-            hopeless = kill_largest == NULL || !kill_largest();
+            int ended = kill_largest == NULL ? -1 : kill_largest();
+
+            hopeless = ended < 0;
+            stats.oom_kills += ended > 0;
             /*
              * The one that was ended has to run to give its memory back; those that
              * wait must not be in its way.

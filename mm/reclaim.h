@@ -34,11 +34,11 @@ void reclaim_dirtied(void);
 void reclaim_init(void);
 
 /*
- * The layers above help: @kill_largest ends the largest process and returns false if
- * there is none to end; @shrink frees cached names and inodes (may enter a file system:
- * called by the flusher alone).
+ * reclaim_set_hooks - how the layers above help.
+ * @kill_largest: end the process with the most memory.  1: done; 0: one is on its way out already; -1: none.
+ * @shrink:       free names and inodes that are only cached (may enter a file system: the flusher calls it).
  */
-void reclaim_set_hooks(bool (*kill_largest)(void), void (*shrink)(void));
+void reclaim_set_hooks(int (*kill_largest)(void), void (*shrink)(void));
 
 /* Writes what is dirty, drops every clean unused page of files: for measuring. Sleeps. */
 void reclaim_drop_caches(void);

@@ -4,6 +4,7 @@ Output is looked for by words that the echo of the command line does not contain
 """
 import os
 import re
+import time
 from pathlib import Path
 
 import pexpect
@@ -11,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = re.compile(rb"vitrine\x1b\[0m:\x1b\[1;34m[^\x1b]*\x1b\[0m# ")
-PATIENCE = 120
+PATIENCE = 60
+PAUSE = 0.3
 
 
 @pytest.fixture
@@ -29,6 +31,13 @@ def say(shell, line, answer):
     shell.sendline(line)
     shell.expect(answer)
     shell.expect(PROMPT)
+
+
+def begin(shell, line):
+    """Type a line whose program is then typed at: once it runs, for until then the shell takes every key."""
+    shell.sendline(f"echo be''gun; {line}")
+    shell.expect(rb"begun\r\n")
+    time.sleep(PAUSE)
 
 
 def ended(child):
@@ -62,15 +71,29 @@ def test_control_a_x(shell):
     assert ended(shell) == 0
 
 
+def test_reboot(shell):
+    """The machine begins again, and its disk is what it was."""
+    say(shell, "echo re''membered >/root/note", rb"\r\n")
+    shell.sendline("reboot")
+    shell.expect(rb"restarting\r\n")
+    shell.expect(PROMPT)
+    say(shell, "cat /root/note", rb"remembered\r\n")
+    shell.sendline("exit")
+    assert ended(shell) == 0
+
+
+def test_window_size(shell):
+    """The guest's terminal is as large as the host's."""
+    say(shell, "stty size", rb"40 120\r\n")
+
+
 def test_control_c(shell):
     """^C ends what runs in the foreground, and nothing else."""
-    shell.sendline("sleep 1000")
-    shell.expect("sleep 1000\r\n")
+    begin(shell, "sleep 1000")
     shell.sendcontrol("c")
     shell.expect(PROMPT)
     say(shell, "echo sta''tus $?", rb"status 130\r\n")
-    shell.sendline("cat | cat | cat")
-    shell.expect("cat\r\n")
+    begin(shell, "cat | cat | cat")
     shell.sendcontrol("c")
     shell.expect(PROMPT)
     shell.send("half a line")
@@ -81,16 +104,14 @@ def test_control_c(shell):
 
 def test_control_c_stops_a_spinner(shell):
     """A program that never calls the kernel can be interrupted."""
-    shell.sendline("while :; do :; done")
-    shell.expect("done\r\n")
+    begin(shell, "while :; do :; done")
     shell.sendcontrol("c")
     shell.expect(PROMPT)
 
 
 def test_job_control(shell):
     """^Z, jobs, bg, fg, kill."""
-    shell.sendline("sleep 1000")
-    shell.expect("sleep 1000\r\n")
+    begin(shell, "sleep 1000")
     shell.sendcontrol("z")
     shell.expect("Stopped")
     shell.expect(PROMPT)
@@ -99,6 +120,7 @@ def test_job_control(shell):
     say(shell, "jobs", "(Running|sleep 1000)")
     shell.sendline("fg")
     shell.expect("sleep 1000")
+    time.sleep(PAUSE)
     shell.sendcontrol("c")
     shell.expect(PROMPT)
     say(shell, "sleep 1000 & kill %1; wait; echo wai''ted", rb"waited\r\n")
@@ -106,8 +128,7 @@ def test_job_control(shell):
 
 def test_control_d(shell):
     """End of file for a program that reads, at the start of a line."""
-    shell.sendline("cat")
-    shell.expect("cat\r\n")
+    begin(shell, "cat")
     shell.sendline("typed")
     shell.expect("typed\r\ntyped\r\n")
     shell.sendcontrol("d")
@@ -117,8 +138,7 @@ def test_control_d(shell):
 
 def test_line_discipline_erases(shell):
     """In canonical mode the terminal itself edits the line."""
-    shell.sendline("head -n 1 | tr a-z A-Z")
-    shell.expect("A-Z\r\n")
+    begin(shell, "head -n 1 | tr a-z A-Z")
     shell.send("wrongx\x15righx\x7ft\n")
     shell.expect(rb"RIGHT\r\n")
     shell.expect(PROMPT)
@@ -137,9 +157,7 @@ def test_shell_edits(shell):
 def test_stty(shell):
     """The settings that stty shows and changes."""
     say(shell, "stty -a", "icanon")
-    say(shell, "stty size", rb"\d+ \d+\r\n")
-    shell.sendline("stty -echo; head -n 1 | tr a-z A-Z; stty echo")
-    shell.expect("stty echo\r\n")
+    begin(shell, "stty -echo; head -n 1 | tr a-z A-Z; stty echo")
     shell.sendline("unseen")
     shell.expect("UNSEEN\r\n")
     shell.expect(PROMPT)

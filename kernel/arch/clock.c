@@ -55,6 +55,7 @@ static uint64_t ns_per_cycle;  /* times 2^32 */
 static uint64_t steps_per_ns;  /* times 2^32 */
 static nsec_t realtime_start;  /* UTC at clock_now() == 0 */
 static nsec_t alarms[CPU_MAX]; /* each CPU's own */
+static bool held[CPU_MAX];     /* the timer stands still although there is an alarm */
 
 /* a * b / 2^32 */
 static uint64_t
@@ -93,6 +94,8 @@ start_timer(nsec_t when)
 
     if (when - now > 60 * NSEC_PER_SEC && when > now)
         steps = scale(60 * NSEC_PER_SEC, steps_per_ns);
+    if (held[this_cpu()->id])
+        return;
     apic_timer_start(MIN(steps, UINT32_MAX));
 }
 
@@ -106,6 +109,20 @@ clock_set_alarm(nsec_t when)
     else
         start_timer(when);
     irq_pop_off();
+}
+
+void
+clock_hold_alarm(void)
+{
+    held[this_cpu()->id] = true;
+    apic_timer_start(0);
+}
+
+void
+clock_release_alarm(void)
+{
+    held[this_cpu()->id] = false;
+    clock_set_alarm(alarms[this_cpu()->id]);
 }
 
 bool

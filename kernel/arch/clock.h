@@ -21,6 +21,13 @@ nsec_t clock_realtime(void);
  */
 void clock_set_alarm(nsec_t when);
 
+/*
+ * clock_hold_alarm - no alarm on this CPU until clock_release_alarm(), which makes up for what
+ * came due.  Interrupts off at the call of both; a halt may be in between.
+ */
+void clock_hold_alarm(void);
+void clock_release_alarm(void);
+
 /* Busy-waits; for device bring-up only. */
 void clock_delay(nsec_t ns);
 

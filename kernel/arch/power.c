@@ -7,6 +7,7 @@
 #include "kernel/arch/power.h"
 
 #include "kernel/arch/acpi.h"
+#include "kernel/arch/cpu.h"
 #include "kernel/arch/io.h"
 
 #define DEBUG_EXIT_PORT 0xf4
@@ -14,6 +15,7 @@
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_BUSY    2
 #define KEYBOARD_RESET   0xfe
+#define RESET_CYCLES     (1UL << 31)
 
 #define PM1_SCI_ENABLE   1
 #define PM1_SLEEP_TYPE   10 /* shift */
@@ -71,7 +73,8 @@ machine_reboot(void)
     for (int i = 0; i < 100000 && (inb(KEYBOARD_COMMAND) & KEYBOARD_BUSY); i++)
         cpu_relax();
     outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
-    for (int i = 0; i < 100000; i++)
+    /* About a second: an emulator's other thread does it, and must not see a triple fault. */
+    for (uint64_t start = rdtsc(); rdtsc() - start < RESET_CYCLES;)
         cpu_relax();
     __asm__ volatile(
         "lidt %0; int3" ::"m"(no_idt)); /* no gate, no double fault: a triple fault */

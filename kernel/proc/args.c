@@ -192,7 +192,7 @@ fill_auxv(struct aux *v, const struct start_info *info, vaddr_t execfn, vaddr_t 
           vaddr_t random)
 {
     const struct elf_image *img = info->program;
-    const struct cred *c = current_thread()->cred;
+    const struct cred *c = info->cred;
     const struct aux all[] = {
         {AT_PHDR, img->phdr},
         {AT_PHENT, sizeof(struct elf_phdr)},

@@ -37,7 +37,8 @@ struct start_info {
     const struct elf_image *program;
     vaddr_t interpreter_base; /* AT_BASE, 0: none */
     vaddr_t stack_top;        /* strings end here */
-    bool secure;              /* set-user-ID */
+    const struct cred *cred;  /* in whose name it will act */
+    bool secure;              /* AT_SECURE: set-user-ID or set-group-ID */
 };
 
 /*

@@ -45,6 +45,8 @@ struct exec {
     struct space *space, *old_space;
     struct elf_image program, interpreter;
     struct layout layout;
+    struct cred cred; /* the new program's */
+    bool secure;      /* it is set-user-ID or set-group-ID */
     vaddr_t sp, entry;
 };
 
@@ -172,12 +174,36 @@ switch_space(struct space *s)
     spin_unlock(&proc_lock);
 }
 
+/*
+ * In whose name the new program will act: the auxiliary vector tells it,
+ * so it is known beforehand.
+ */
+static void
+choose_owner(struct exec *x)
+{
+    struct cred *c = &x->cred;
+    const struct inode *i = x->file->inode;
+
+    *c = *current_thread()->cred;
+    if (x->script ==
+        NULL) { /* a script's bits do not count: it could be exchanged in between */
+        if (i->mode & S_ISUID)
+            c->euid = i->uid;
+        if ((i->mode & S_ISGID) && (i->mode & S_IXGRP))
+            c->egid = i->gid;
+    }
+    c->suid = c->fsuid = c->euid;
+    c->sgid = c->fsgid = c->egid;
+    x->secure = c->euid != c->uid || c->egid != c->gid;
+}
+
 static bool
-layout_fixed(void)
+layout_fixed(const struct exec *x)
 {
     char value[8];
 
-    if (current_process()->personality & ADDR_NO_RANDOMIZE)
+    /* The caller does not choose where another's program lies. */
+    if (!x->secure && (current_process()->personality & ADDR_NO_RANDOMIZE))
         return true;
     return boot_option("aslr", value, sizeof(value)) && strcmp(value, "off") == 0;
 }
@@ -190,7 +216,7 @@ make_space(struct exec *x)
 
     if (s == NULL)
         return -ENOMEM;
-    aslr_draw(&x->layout, layout_fixed());
+    aslr_draw(&x->layout, layout_fixed(x));
     s->stack_limit = limits[RLIMIT_STACK].soft;
     s->data_limit = limits[RLIMIT_DATA].soft;
     s->as_limit = limits[RLIMIT_AS].soft;
@@ -218,8 +244,8 @@ map_stack(struct exec *x)
     mutex_lock(&x->space->lock);
     const struct region *there = space_find_from(x->space, stack.start);
     /* A program of type ET_EXEC says itself where it goes: it may claim the place. */
-    int err = there != NULL && there->start < stack.end ? -ENOMEM
-                                                        : space_insert(x->space, &stack);
+    int err =
+        there != NULL && there->start < stack.end ? -ENOMEM : space_insert(x->space, &stack);
     mutex_unlock(&x->space->lock);
     return err;
 }
@@ -274,7 +300,9 @@ fill_space(struct exec *x)
     x->entry = x->program.entry;
 
     struct start_info info = {.program = &x->program,
-                              .stack_top = x->layout.stack_top - x->layout.stack_skew};
+                              .stack_top = x->layout.stack_top - x->layout.stack_skew,
+                              .cred = &x->cred,
+                              .secure = x->secure};
 
     if (x->program.interpreter != NULL) {
         err = load_interpreter(x);
@@ -313,30 +341,14 @@ set_name(struct exec *x)
 }
 
 static void
-set_owner(const struct exec *x)
-{
-    struct cred *c = current_thread()->cred;
-    const struct inode *i = x->file->inode;
-
-    if (x->script != NULL)
-        return; /* a script's bits do not count: it could be exchanged in between */
-    if (i->mode & S_ISUID)
-        c->euid = i->uid;
-    if ((i->mode & S_ISGID) && (i->mode & S_IXGRP))
-        c->egid = i->gid;
-    c->suid = c->fsuid = c->euid;
-    c->sgid = c->fsgid = c->egid;
-}
-
-static void
 commit(struct exec *x, struct trapframe *tf)
 {
     struct thread *t = current_thread();
-    struct process *p = current_process();
+    struct process *p = current_process(), *child;
     struct file *old_exe;
 
     set_name(x);
-    set_owner(x);
+    *t->cred = x->cred;
     files_close_on_exec(t->files);
     signal_reset_handlers(p);
     current_task()->altstack = (struct sigstack){.flags = SS_DISABLE};
@@ -348,6 +360,10 @@ commit(struct exec *x, struct trapframe *tf)
     p->exe = x->file;
     x->file = NULL;
     p->did_exec = true;
+    /* Neither the program that ends nor this one chose what is sent from here on: as on Linux. */
+    p->exit_signal = SIGCHLD;
+    list_for_each (child, &p->children, sibling)
+        child->exit_signal = SIGCHLD;
     process_release_vfork_locked(p);
     spin_unlock(&proc_lock);
     file_put(old_exe);
@@ -368,6 +384,8 @@ commit(struct exec *x, struct trapframe *tf)
 static int
 replace_program(struct exec *x, struct trapframe *tf)
 {
+    choose_owner(x);
+
     int err = make_space(x);
 
     if (err != 0)

@@ -112,16 +112,36 @@ signal_if_member(struct process *p, void *arg)
     signal_send_locked(p, SIGCONT, NULL);
 }
 
+/* @p was, or was a child of, the one that ends; @parent is, or was, its parent. */
 static void
-tell_orphaned_group(pid_t pgrp)
+tell_orphaned_group(const struct process *p, const struct process *parent)
 {
-    struct stopped_query q = {pgrp, false};
+    struct stopped_query q = {p->pgrp, false};
 
-    if (!process_group_orphaned_locked(pgrp))
+    /* Only if this very parent could continue it so far: else it was orphaned before. */
+    if (parent == NULL || parent->pgrp == p->pgrp || parent->session != p->session ||
+        !process_group_orphaned_locked(p->pgrp))
         return;
     process_for_each_locked(look_for_stopped, &q);
     if (q.stopped)
         process_for_each_locked(signal_if_member, &q);
+}
+
+static void
+tell_parent(struct process *p)
+{
+    struct process *parent = p->parent;
+    const struct sigaction *sa = &parent->actions[SIGCHLD - 1];
+    struct siginfo info = {.signo = SIGCHLD, .child = {.pid = p->pid, .uid = p->dead_uid}};
+    int sig = p->exit_status & 0x7f;
+
+    info.code = sig == 0 ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+    info.child.status = sig == 0 ? p->exit_status >> 8 & 0xff : sig;
+    p->no_zombie =
+        p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
+    if (p->exit_signal != 0)
+        signal_send_locked(parent, p->exit_signal, &info);
+    waitq_wake_all(&parent->wait);
 }
 
 /* The children get another parent. A zombie among them: init's business from now on. */
@@ -134,29 +154,18 @@ orphan_children(struct process *p)
         struct process *child = list_entry(l, struct process, sibling);
 
         child->parent = init_process;
+        child->exit_signal = SIGCHLD; /* init waits for no other */
         list_push_back(&init_process->children, &child->sibling);
-        if (child->state == PROCESS_ZOMBIE)
-            waitq_wake_all(&init_process->wait);
-        else
-            tell_orphaned_group(child->pgrp);
+        if (child->state != PROCESS_ZOMBIE) {
+            tell_orphaned_group(child, p);
+            continue;
+        }
+        tell_parent(child);
+        if (child->no_zombie) {
+            unlink_locked(child);
+            process_put(child); /* the table's reference */
+        }
     }
-}
-
-static void
-tell_parent(struct process *p)
-{
-    struct process *parent = p->parent;
-    const struct sigaction *sa = &parent->actions[SIGCHLD - 1];
-    struct siginfo info = {.signo = SIGCHLD, .child = {.pid = p->pid}};
-    int sig = p->exit_status & 0x7f;
-
-    info.code = sig == 0 ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
-    info.child.status = sig == 0 ? p->exit_status >> 8 & 0xff : sig;
-    p->no_zombie =
-        p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
-    if (p->exit_signal != 0)
-        signal_send_locked(parent, p->exit_signal, &info);
-    waitq_wake_all(&parent->wait);
 }
 
 /* The process has no thread any more: it becomes a zombie. */
@@ -174,7 +183,7 @@ become_zombie(struct process *p, int status)
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
     p->stopped = false;
-    tell_orphaned_group(p->pgrp);
+    tell_orphaned_group(p, p->parent);
     tell_parent(p);
     reap = p->no_zombie;
     if (reap)

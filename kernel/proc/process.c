@@ -140,6 +140,28 @@ process_space(struct process *p)
     return s;
 }
 
+/* The space that @p runs in, without reference, or NULL. proc_lock held. */
+static struct space *
+space_of(struct process *p)
+{
+    struct task *t = list_first(&p->tasks, struct task, link);
+
+    return t != NULL ? t->thread->space : NULL;
+}
+
+bool
+process_shares_space_locked(struct process *p)
+{
+    struct space *s = space_of(p);
+    struct process *other;
+
+    ASSERT(spin_held(&proc_lock));
+    list_for_each (other, &all, all_link)
+        if (s != NULL && other != p && space_of(other) == s)
+            return true;
+    return false;
+}
+
 void
 process_times_locked(struct process *p, nsec_t *user, nsec_t *system)
 {
@@ -207,8 +229,7 @@ alarm_rings(struct timeout *timeout)
         signal_send_locked(p, SIGALRM, &info);
         if (p->alarm_interval != 0) {
             /* Rings that were missed, or would come faster than they can be dealt with, are one. */
-            p->alarm_when =
-                MAX(timeout->when + p->alarm_interval, clock_now() + ALARM_LEAST);
+            p->alarm_when = MAX(timeout->when + p->alarm_interval, clock_now() + ALARM_LEAST);
             timeout_set(timeout, p->alarm_when);
         }
     }
@@ -362,18 +383,26 @@ static void
 weigh(struct process *p, void *arg)
 {
     struct largest *l = arg;
-    struct task *t = list_first(&p->tasks, struct task, link);
+    struct space *s = space_of(p);
 
-    if (p == init_process || t == NULL || t->thread->space == NULL)
+    if (s == NULL || s == space_of(init_process)) /* nor a child of init's before its exec */
         return;
 
-    uint64_t pages = t->thread->space->nprivate + t->thread->space->pt.tables;
+    uint64_t pages = s->nprivate + s->pt.tables;
 
     if (l->process == NULL || pages > l->pages)
         *l = (struct largest){p, pages};
 }
 
-bool
+/* Memory comes back when the last one of those that share it is gone. */
+static void
+kill_if_in_space(struct process *p, void *arg)
+{
+    if (space_of(p) == arg)
+        signal_send_locked(p, SIGKILL, NULL);
+}
+
+int
 process_kill_largest(void)
 {
     struct largest l = {NULL, 0};
@@ -382,18 +411,18 @@ process_kill_largest(void)
     spin_lock(&proc_lock);
     process_for_each_locked(weigh, &l);
     if (l.process != NULL) {
-        struct space *s = list_first(&l.process->tasks, struct task, link)->thread->space;
+        struct space *s = space_of(l.process);
 
         again = s->dying; /* it is on its way out already: wait for it */
         s->dying = true;
-        signal_send_locked(l.process, SIGKILL, NULL);
+        process_for_each_locked(kill_if_in_space, s);
     }
     spin_unlock(&proc_lock);
     if (l.process != NULL && !again)
         kprintf("out of memory: ended process %d (%s), which had %lu pages of its own\n",
                 l.process->pid, list_first(&l.process->tasks, struct task, link)->thread->name,
                 l.pages);
-    return l.process != NULL;
+    return l.process == NULL ? -1 : !again;
 }
 
 /* ---- the first process ---- */

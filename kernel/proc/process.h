@@ -64,7 +64,7 @@ struct process {
     struct rlimit rlimits[RLIMIT_COUNT]; /* P */
     uint64_t personality;                /* O */
     struct tty *tty;                     /* P: the session's controlling terminal */
-    int exit_signal;                     /* C: what the parent gets, SIGCHLD as a rule */
+    int exit_signal;                     /* P: what the parent gets, SIGCHLD as a rule */
     bool vfork_wait;                     /* P: the parent sleeps until exec or exit */
     bool strace;                         /* A: print its system calls */
     nsec_t start_time;                   /* C */
@@ -83,6 +83,7 @@ struct task {
     pid_t tid;                 /* C */
     struct list link;          /* P: in process->tasks */
     sigset_t blocked;          /* P to change */
+    sigset_t awaited;          /* P: rt_sigtimedwait wants these, ignored or not */
     sigset_t saved_mask;       /* O: to be restored when restore_mask */
     bool restore_mask;         /* O: a temporary mask is in force */
     struct sigpending pending; /* P */
@@ -130,6 +131,9 @@ struct task *task_find_locked(pid_t tid);
  * pids; NULL: none. For /proc.
  */
 struct process *process_next(pid_t pid);
+
+/* True if a process other than @p runs in its memory too (vfork, CLONE_VM). P held. */
+bool process_shares_space_locked(struct process *p);
 
 /* Calls @fn for each process. P held. */
 void process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg);
@@ -206,11 +210,8 @@ struct wait_result {
 };
 int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
 
-/*
- * Ends the process that has the most memory; false if there is none that
- * may be ended. For reclaim.
- */
-bool process_kill_largest(void);
+/* For reclaim_set_hooks: ends the process that has the most memory. */
+int process_kill_largest(void);
 
 /* Groups and sessions (jobs.c). */
 int process_setpgid(pid_t pid, pid_t pgrp);

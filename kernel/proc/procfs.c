@@ -88,7 +88,8 @@ proc_may_look(const struct proc_inode *i)
     if (!proc_present_locked(i))
         err = -ESRCH;
     else if (t != NULL && c != NULL && c->fsuid != 0 && t->thread->cred != NULL &&
-             c->fsuid != t->thread->cred->uid)
+             (c->fsuid != t->thread->cred->uid || c->fsuid != t->thread->cred->euid ||
+              c->fsuid != t->thread->cred->suid))
         err = -EACCES;
     spin_unlock(&proc_lock);
     return err;

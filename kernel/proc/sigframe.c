@@ -25,8 +25,10 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
+#include "mm/reclaim.h"
 
-#define RED_ZONE 128
+#define RED_ZONE   128
+#define PF_PRESENT (1UL << 0) /* in the error code of #PF */
 
 /* Flags that a program may have: CF PF AF ZF SF TF DF OF NT RF AC ID. */
 #define RFLAGS_USER 0x254dd5UL
@@ -36,6 +38,20 @@ on_altstack(const struct task *t, uint64_t rsp)
 {
     return !(t->altstack.flags & SS_DISABLE) && rsp - t->altstack.sp <= t->altstack.size &&
            rsp > t->altstack.sp;
+}
+
+/*
+ * Memory for a frame. It is had, if need be after others gave some up; NULL:
+ * the process is being ended.
+ */
+static void *
+frame_memory(size_t size)
+{
+    void *p;
+
+    while ((p = kzalloc(size)) == NULL && reclaim_wait(current_thread()->space) == 0)
+        continue;
+    return p;
 }
 
 /* Saves the FPU state below *sp, in the form that programs know. Returns 0 or -EFAULT. */
@@ -94,6 +110,8 @@ fill_context(struct sigcontext *c, const struct trapframe *tf, uint64_t fpstate,
         c->trapno = tf->vector;
         c->err =
             tf->vector == TRAP_GP ? 0 : tf->error; /* a #GP's code may tell about the kernel */
+        if (tf->vector == TRAP_PF && info->fault.addr >= USER_TOP)
+            c->err |= PF_PRESENT; /* so may a #PF's: as if all of it were there, as on Linux */
     }
     if (info->signo == SIGSEGV || info->signo == SIGBUS)
         c->cr2 = info->fault.addr;
@@ -104,18 +122,20 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
                sigset_t mask)
 {
     struct task *t = current_task();
+    bool alternate = on_altstack(t, tf->rsp);
     uint64_t sp = tf->rsp - RED_ZONE;
     struct rt_sigframe *frame;
     int err;
 
     if (!(sa->flags & SA_RESTORER))
         return -EFAULT; /* Linux has no way back without one either */
-    if ((sa->flags & SA_ONSTACK) && !(t->altstack.flags & SS_DISABLE) &&
-        !on_altstack(t, tf->rsp))
+    if ((sa->flags & SA_ONSTACK) && !(t->altstack.flags & SS_DISABLE) && !alternate) {
         sp = t->altstack.sp + t->altstack.size;
+        alternate = true;
+    }
     if (put_fpu(&sp) != 0)
         return -EFAULT;
-    frame = kzalloc(sizeof(*frame));
+    frame = frame_memory(sizeof(*frame));
     if (frame == NULL)
         return -EFAULT;
 
@@ -131,7 +151,8 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
 
     sp = ROUND_DOWN(sp - sizeof(*frame), 16) -
          8; /* as if by a call: rsp + 8 is a multiple of 16 */
-    err = copy_to_user(sp, frame, sizeof(*frame));
+    /* What lies below an alternate stack is no stack: it must not be overwritten. */
+    err = alternate && !on_altstack(t, sp) ? -EFAULT : copy_to_user(sp, frame, sizeof(*frame));
     kfree(frame);
     if (err != 0)
         return err;
@@ -168,11 +189,10 @@ take_fpu(uint64_t addr)
      * A page of its own: the thread's area must not hold unjudged bytes
      * when a fault makes us sleep.
      */
-    void *area = kmalloc(PAGE_SIZE);
+    void *area = frame_memory(PAGE_SIZE);
 
     if (area == NULL)
         return -EFAULT;
-    memset(area, 0, PAGE_SIZE);
     err = copy_from_user(area, addr, fpu_size());
     if (err == 0)
         err = fpu_sanitize(area) != 0 ? -EFAULT : 0;

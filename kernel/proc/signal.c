@@ -31,6 +31,9 @@ struct sigqueued {
     struct siginfo info;
 };
 
+#define FAULT_SIGNALS                                                                       \
+    (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | \
+     SIGBIT(SIGSYS))
 #define STOP_SIGNALS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 
 enum signal_default
@@ -204,10 +207,11 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     list_for_each (t, &p->tasks, link)
         if (taker == NULL || (taker->blocked & SIGBIT(sig)))
             taker = t;
-    if (dropped(p, sig, taker->blocked))
+    if (dropped(p, sig, taker->blocked | taker->awaited))
         return;
     enqueue(&p->pending, sig, info);
-    if (sig == SIGKILL) {
+    /* Who shares its memory (the parent of a vforked child) lives on and may wait for memory. */
+    if (sig == SIGKILL && !process_shares_space_locked(p)) {
         list_for_each (t, &p->tasks, link)
             if (t->thread->space != NULL)
                 t->thread->space->dying = true;
@@ -221,7 +225,7 @@ void
 signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 {
     cancel_opposites(t->process, sig);
-    if (dropped(t->process, sig, t->blocked))
+    if (dropped(t->process, sig, t->blocked | t->awaited))
         return;
     enqueue(&t->pending, sig, info);
     signal_update_locked(t);
@@ -451,8 +455,10 @@ next_signal(struct siginfo *info, struct sigaction *sa)
     spin_lock(&proc_lock);
     sigset_t set = ~t->blocked;
     /* Faults of this very thread first: they belong to the instruction that is about to run. */
-    int sig = dequeue(&t->pending, set, info);
+    int sig = dequeue(&t->pending, set & FAULT_SIGNALS, info);
 
+    if (sig == 0)
+        sig = dequeue(&t->pending, set, info);
     if (sig == 0)
         sig = dequeue(&p->pending, set, info);
     if (sig != 0) {

@@ -64,7 +64,7 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
      * An access with the kernel's rights (see above) that met a present
      * page would only fail again.
      */
-    bool hopeless = (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
+    bool hopeless = va < USER_TOP && (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
     enum fault_result r =
         hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
     int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;

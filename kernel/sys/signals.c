@@ -131,6 +131,14 @@ sys_pause(const uint64_t a[6])
     return wait_for_signal();
 }
 
+static void
+set_awaited(sigset_t set)
+{
+    spin_lock(&proc_lock);
+    current_task()->awaited = set;
+    spin_unlock(&proc_lock);
+}
+
 int64_t
 sys_rt_sigtimedwait(const uint64_t a[6])
 {
@@ -153,7 +161,9 @@ sys_rt_sigtimedwait(const uint64_t a[6])
         deadline = clock_now() + MIN(timespec_to_nsec(&ts), UINT64_MAX / 2);
     }
     set &= ~UNBLOCKABLE;
-    signal_set_mask(saved & ~set); /* so that one of them ends the sleep */
+    /* Not blocked, so that one of them ends the sleep; and kept, though it may be ignored. */
+    set_awaited(set);
+    signal_set_mask(saved & ~set);
     for (;;) {
         sched_prepare_sleep();
         sig = signal_take(set, &info);
@@ -162,6 +172,7 @@ sys_rt_sigtimedwait(const uint64_t a[6])
         err = sched_sleep(true, deadline);
     }
     sched_cancel_sleep();
+    set_awaited(0);
     signal_set_mask(saved);
     if (sig == 0)
         return err == -ETIMEDOUT ? -EAGAIN : -EINTR;

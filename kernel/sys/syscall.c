@@ -12,6 +12,7 @@
 #include "kernel/arch/trap.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/restart.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/strace.h"
 #include "kernel/sys/table.h"
@@ -55,9 +56,15 @@ syscall_dispatch(struct trapframe *tf)
 
     if (unlikely(trace))
         strace_begin(s, a);
-    tf->rax = (uint64_t)s->call(a);
+
+    int64_t result = s->call(a);
+
+    /* The signal may be gone meanwhile; who makes the call run again is signal_deliver() alone. */
+    if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
+        current_thread()->interrupted = true;
+    tf->rax = (uint64_t)result;
     if (unlikely(trace))
-        strace_end(s, (int64_t)tf->rax);
+        strace_end(s, result);
 }
 
 void

@@ -260,6 +260,8 @@ class Machine:
         self.folder = folder
         self.events = []
         self._pending = b""
+        self.log_seen = None  # the length of the kernel's log at a restart that is still going on
+        self.faults_seen = 0  # what stands in QEMU's log before this is the firmware's
         self.qmp, theirs = socket.socketpair()
         self.link, link_theirs = socket.socketpair() if opts.verb == "run" else (None, None)
         fds = [s.fileno() for s in (theirs, link_theirs) if s is not None]
@@ -332,22 +334,40 @@ class Machine:
         """True when the guest made the machine reset, by a triple fault or on purpose; it is paused now."""
         return any(e["event"] == "SHUTDOWN" and e["data"].get("guest") for e in self.events)
 
+    def triple_fault(self):
+        """True when QEMU saw one since the kernel came up."""
+        return "Triple fault" in self.folder.text("qemu.log")[self.faults_seen:]
+
     def restarting(self):
-        """True when the guest's reset was meant: the kernel said so, and QEMU saw no triple fault."""
-        last = self.folder.text("kernel.log").rstrip()[-40:]
-        return "restarting" in last and "Triple fault" not in self.folder.text("qemu.log")
+        """True when the guest's reset was meant: the kernel said so, and QEMU saw no triple fault.
+
+        What the kernel said may still be on its way through the serial line.
+        """
+        end = time.monotonic() + 0.5
+        while not self.triple_fault():
+            if "restarting" in self.folder.text("kernel.log").rstrip()[-40:]:
+                return True
+            if time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        return False
 
     def restart(self):
-        """Let the paused machine do the reset that it asked for; the next one pauses it again."""
+        """Let the paused machine do the reset that it asked for.
+
+        The firmware then resets it again in ways of its own, triple faults included, so resets pause the
+        machine again only when the kernel has spoken: see settle().
+        """
         self.events.clear()
-        self._send({"execute": "set-action", "arguments": {"reboot": "reset"}})
-        self._send({"execute": "system_reset"})
-        while not any(e["event"] == "RESET" for e in self.events):
-            if not select.select([self.qmp], [], [], 5.0)[0] or self.read_events() is None:
-                return
-        self.events.clear()
-        self._send({"execute": "set-action", "arguments": {"reboot": "shutdown"}})
-        self._send({"execute": "cont"})
+        self.log_seen = len(self.folder.text("kernel.log"))
+        for command, words in (("set-action", {"reboot": "reset"}), ("system_reset", {}), ("cont", {})):
+            self._send({"execute": command, "arguments": words})
+
+    def settle(self):
+        """After restart(): once the kernel is up again, its next reset pauses the machine."""
+        if self.log_seen is not None and len(self.folder.text("kernel.log")) > self.log_seen:
+            self._send({"execute": "set-action", "arguments": {"reboot": "shutdown"}})
+            self.log_seen, self.faults_seen = None, len(self.folder.text("qemu.log"))
 
     def powered_off(self):
         """True when the guest switched the machine off by ACPI."""

@@ -202,6 +202,7 @@ class Session:
             if self.link_open and self.machine.link in select.select([self.machine.link], [], [], 0)[0]:
                 return  # its last words come first
             raise self._ended(code)
+        self.machine.settle()
         if self.machine.reset_by_guest() and not self.machine.powered_off():
             if self.opts.verb == "run" or not self.machine.restarting():
                 raise verdict.reset(self.machine)
@@ -283,9 +284,12 @@ def gdb_hint(folder):
 def session(folder, opts):
     """Start the machine and see it to its end."""
     machine.prepare_disks(folder, opts)
-    running = machine.Machine(folder, opts)
     if opts.gdb:
         gdb_hint(folder)
+    terminal = saved_terminal() if opts.verb == "boot" else None
+    if terminal is not None:
+        leave_newlines_alone(terminal)
+    running = machine.Machine(folder, opts)
     state = Session(running, opts)
     try:
         state.run()
@@ -305,6 +309,11 @@ def saved_terminal():
         return termios.tcgetattr(0)
     except termios.error:
         return None
+
+
+def leave_newlines_alone(terminal):
+    """Stop the terminal from putting a CR before each LF, for the guest's terminal does so itself."""
+    termios.tcsetattr(0, termios.TCSANOW, [terminal[0], terminal[1] & ~termios.ONLCR, *terminal[2:]])
 
 
 def interrupted(number, _frame):

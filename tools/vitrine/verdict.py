@@ -48,7 +48,7 @@ def reset(running):
     cpus = running.registers()
     if cpus:
         where = f" at rip {machine.symbol(cpus[0]['rip'])}, cr2 {cpus[0]['cr2']:#x}"
-    if "Triple fault" not in folder.text("qemu.log"):
+    if not running.triple_fault():
         return End(KERNEL, f"the guest reset the machine{where}")
     log = folder.text("kernel.log")
     if not log.strip():

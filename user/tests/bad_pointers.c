@@ -50,7 +50,7 @@ static struct call calls[] = {
     {"readlink path", SYS_readlink, 0, READS, {0, 0, 64}},
     {"chmod", SYS_chmod, 0, READS, {0, 0777}},
     {"execve", SYS_execve, 0, READS, {0, 0, 0}},
-    {"getcwd", SYS_getcwd, 0, WRITES, {0, 64}},
+    {"getcwd", SYS_getcwd, 0, WRITES, {0, 4096}},
     {"getdents64", SYS_getdents64, 1, WRITES, {4, 0, 256}},
     {"pipe", SYS_pipe, 0, WRITES, {0}},
     {"pipe2", SYS_pipe2, 0, WRITES, {0, 0}},

@@ -64,8 +64,8 @@ main(void)
     show("select in time", ask_select(20, &in, NULL, 20));
     say("in %d\n", FD_ISSET(p[0], &in) != 0);
     FD_ZERO(&in);
-    FD_SET(66, &in);
-    show("select a closed one", ask_select(67, &in, NULL, 0));
+    FD_SET(60, &in); /* below 64: Linux does not look beyond its table of descriptors */
+    show("select a closed one", ask_select(61, &in, NULL, 0));
     show("a negative count", ask_select(-1, NULL, NULL, 0));
     pid_t pid = (pid_t)MUST(fork());
     if (pid == 0) {
