@@ -35,8 +35,10 @@ void reclaim_init(void);
 
 /*
  * reclaim_set_hooks - how the layers above help.
- * @kill_largest: end the process with the most memory.  1: done; 0: one is on its way out already; -1: none.
- * @shrink:       free names and inodes that are only cached (may enter a file system: the flusher calls it).
+ * @kill_largest: end the process with the most memory.  1: done; 0: one is on its way out
+ *                already; -1: none.
+ * @shrink:       free names and inodes that are only cached (may enter a file system: the
+ *                flusher calls it).
  */
 void reclaim_set_hooks(int (*kill_largest)(void), void (*shrink)(void));
 

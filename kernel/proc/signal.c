@@ -433,9 +433,14 @@ run_handler(struct trapframe *tf, int sig, const struct sigaction *sa,
     t->sleep_until = 0;
     t->restore_mask = false;
     if (sigframe_build(tf, sa, info, mask) != 0) {
+        struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
+
         kprintf("%s[%d]: no stack for the handler of signal %d\n", t->thread->name,
                 t->process->pid, sig);
-        process_exit(SIGSEGV);
+        if (sig == SIGSEGV)
+            process_exit(SIGSEGV);
+        signal_force(SIGSEGV, &segv); /* its handler may have another stack */
+        return;
     }
 
     sigset_t blocked = t->blocked | sa->mask;
@@ -484,6 +489,19 @@ restore_mask(void)
     signal_set_mask(t->saved_mask);
 }
 
+/*
+ * A call with a temporary mask was interrupted. If it succeeded instead, the
+ * mask is over before signals are looked at.
+ */
+static bool
+was_interrupted(const struct trapframe *tf)
+{
+    int64_t result = (int64_t)tf->rax;
+
+    return tf->vector == TRAP_SYSCALL &&
+           (result == -EINTR || result == -ERESTARTSYS || result == -ERESTARTNOHAND);
+}
+
 void
 signal_deliver(struct trapframe *tf)
 {
@@ -491,6 +509,8 @@ signal_deliver(struct trapframe *tf)
     struct siginfo info;
     struct sigaction sa;
 
+    if (!was_interrupted(tf))
+        restore_mask();
     for (;;) {
         if (p->exiting)
             task_exit(p->group_exit_status);
