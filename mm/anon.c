@@ -19,10 +19,13 @@
 #include "kernel/lib/string.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
+#include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 static uint64_t anons;
+static uint64_t anons_out; /* those that have only a slot */
 
 struct anon *
 anon_alloc(const struct frame *source)
@@ -39,9 +42,9 @@ anon_alloc(const struct frame *source)
     }
     if (source != frame_zero)
         memcpy(frame_data(f), frame_data(source), PAGE_SIZE);
-    f->anon = a;
     f->dirty = true;
-    *a = (struct anon){.refs = 1, .frame = f};
+    *a = (struct anon){.refs = 1};
+    anon_enter_frame(a, f);
     anons++;
     return a;
 }
@@ -54,24 +57,61 @@ anon_get(struct anon *a)
 }
 
 void
-anon_put(struct anon *a, struct tlb_batch *b)
+anon_enter_frame(struct anon *a, struct frame *f)
 {
-    ASSERT(mutex_held(&vm_lock) && a->refs > 0);
-    if (--a->refs > 0)
+    ASSERT(mutex_held(&vm_lock) && a->frame == NULL);
+    f->anon = a;
+    a->frame = f;
+    anons_out -= a->slot != 0;
+    reclaim_add(f);
+}
+
+void
+anon_leave_frame(struct anon *a, struct tlb_batch *b)
+{
+    struct frame *f = a->frame;
+
+    ASSERT(mutex_held(&vm_lock) && f->maps == NULL && !f->busy);
+    f->anon = NULL;
+    a->frame = NULL;
+    anons_out += a->slot != 0;
+    reclaim_remove(f);
+    if (f->pins == 0)
+        tlb_batch_free(b, f);
+    /* else the last unpin frees it: object_put_page */
+}
+
+void
+anon_settle(struct anon *a, struct tlb_batch *b)
+{
+    if (a->refs > 0 || (a->frame != NULL && a->frame->busy))
         return;
-    if (a->frame != NULL) {
-        ASSERT(a->frame->maps == NULL);
-        a->frame->anon = NULL;
-        if (a->frame->pins == 0)
-            tlb_batch_free(b, a->frame);
-        /* else the last unpin frees it: object_put_page */
+    if (a->frame != NULL)
+        anon_leave_frame(a, b);
+    if (a->slot != 0) {
+        anons_out--;
+        swap_free(a->slot);
     }
     anons--;
     kfree(a);
+}
+
+void
+anon_put(struct anon *a, struct tlb_batch *b)
+{
+    ASSERT(mutex_held(&vm_lock) && a->refs > 0);
+    a->refs--;
+    anon_settle(a, b);
 }
 
 uint64_t
 anon_count(void)
 {
     return anons;
+}
+
+uint64_t
+anon_count_out(void)
+{
+    return anons_out;
 }

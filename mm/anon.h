@@ -33,5 +33,22 @@ struct anon *anon_alloc(const struct frame *source) MUST_CHECK;
 void anon_get(struct anon *a);
 void anon_put(struct anon *a, struct tlb_batch *b);
 
-/* Anons that exist. */
+/*
+ * anon_enter_frame - @f, a frame of owner FRAME_ANON, holds @a's bytes, or will when it is
+ * no longer busy.
+ * anon_leave_frame - it does no more: the frame is freed through @b. It is mapped nowhere
+ * and not busy.
+ * vm_lock held.
+ */
+void anon_enter_frame(struct anon *a, struct frame *f);
+void anon_leave_frame(struct anon *a, struct tlb_batch *b);
+
+/*
+ * Frees @a if nobody names it any more and its frame is not travelling; else whoever ends
+ * the journey calls again. vm_lock held.
+ */
+void anon_settle(struct anon *a, struct tlb_batch *b);
+
+/* Anons that exist, and those of them that have no frame. */
 uint64_t anon_count(void);
+uint64_t anon_count_out(void);

@@ -104,6 +104,7 @@ check_space(struct space *s, void *arg)
         for (uint64_t i = r->start >> PAGE_SHIFT;
              (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
             privates++;
+            c->references += ((struct anon *)a)->frame != NULL;
             if (r->shared)
                 violation(c, "a private page in the shared region at %#lx", r->start);
         }
@@ -116,7 +117,6 @@ check_space(struct space *s, void *arg)
         violation(c, "a space of %lu pages counts %lu", pages, s->pages);
     if (privates != s->nprivate)
         violation(c, "%lu private pages lie in regions, %lu exist", privates, s->nprivate);
-    c->references += privates;
 }
 
 /* Invariants 2, 3, 7: a frame and its owner agree. */
@@ -136,7 +136,7 @@ check_frame(struct frame *f, void *arg)
     if (f->owner == FRAME_ANON && f->anon != NULL) {
         if (f->anon->frame != f)
             violation(c, "frame %#lx: its anon has another frame", frame_addr(f));
-        if (f->anon->refs == 0)
+        if (f->anon->refs == 0 && !f->busy)
             violation(c, "frame %#lx: its anon has no reference", frame_addr(f));
         c->anon_refs += f->anon->refs;
     }

@@ -9,12 +9,14 @@
  */
 #include "mm/clone.h"
 
+#include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/list.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
 #include "mm/tlb.h"
@@ -50,18 +52,35 @@ copy_region(struct space *child, const struct region *r)
     return err;
 }
 
+/*
+ * Lets go of vm_lock until there is memory again. space->lock stays: nobody else changes
+ * the regions or the
+ * table of private pages meanwhile, and the pager needs neither.
+ */
+static int
+wait_for_memory(struct space *parent, struct tlb_batch *b)
+{
+    tlb_flush(b);
+    mutex_unlock(&vm_lock);
+
+    int err = reclaim_wait(parent);
+
+    mutex_lock(&vm_lock);
+    return err;
+}
+
 /* The private pages of one region: one more reference each. vm_lock held. */
 static int
-share_pages(struct space *child, struct space *parent, const struct region *r)
+share_pages(struct space *child, struct space *parent, const struct region *r,
+            struct tlb_batch *b)
 {
     struct anon *a;
 
     for (uint64_t i = r->start >> PAGE_SHIFT;
          (a = radix_next(&parent->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
-        int err = radix_set(&child->private, i, a);
-
-        if (err != 0)
-            return err;
+        while (radix_set(&child->private, i, a) != 0)
+            if (wait_for_memory(parent, b) != 0)
+                return -ENOMEM;
         child->nprivate++;
         anon_get(a);
     }
@@ -94,7 +113,7 @@ clone_regions(struct space *child, struct space *parent)
         err = copy_region(child, r);
         if (err == 0 && !r->shared) {
             write_protect(parent, r, &b);
-            err = share_pages(child, parent, r);
+            err = share_pages(child, parent, r, &b);
         }
         if (err != 0)
             break;

@@ -44,10 +44,32 @@ wait_for(struct fault *f, enum fault_result what, struct object *o, pgidx_t inde
     return what;
 }
 
+/*
+ * The page is in swap: begins to read it, and those of the next pages whose slots follow its own.
+ * @table, @index: where @a is named.
+ */
+static enum fault_result
+read_from_swap(struct fault *f, struct anon *a, const struct radix *table, uint64_t index)
+{
+    f->in.n = 0;
+    if (!swap_in_add(&f->in, a))
+        return FAULT_WAIT_MEMORY;
+    while (!f->read_alone && f->in.n < SWAP_READ) {
+        struct anon *next = radix_get(table, index + f->in.n);
+
+        if (next == NULL || next->frame != NULL || next->slot == 0 ||
+            !swap_in_add(&f->in, next))
+            break;
+    }
+    return FAULT_WAIT_SWAP;
+}
+
 /* A private page that has bytes of its own. */
 static enum fault_result
 anon_page(struct fault *f, struct anon *a)
 {
+    if (a->frame == NULL)
+        return read_from_swap(f, a, &f->space->private, f->va >> PAGE_SHIFT);
     if (a->frame->busy)
         return FAULT_WAIT_BUSY;
     if (f->access == PROT_WRITE)
@@ -118,6 +140,8 @@ object_page(struct fault *f)
 
     if (found == FAULT_WAIT_READ)
         return wait_for(f, FAULT_WAIT_READ, r->object, index);
+    if (found == FAULT_WAIT_SWAP)
+        return read_from_swap(f, object_anon(r->object, index), &r->object->pages, index);
     if (found != FAULT_DONE)
         return found;
     frame->referenced = true;

@@ -95,6 +95,15 @@ fault_wait(struct fault *f, enum fault_result what)
         err = object_read_in(f->object, f->index);
         object_put(f->object);
         break;
+    case FAULT_WAIT_SWAP:
+        f->waited_for_disk = true;
+        what = f->in.n > 1 ? FAULT_WAIT_SWAP : FAULT_DONE;
+        err = swap_in_finish(&f->in);
+        if (err != 0 && what == FAULT_WAIT_SWAP) { /* it may have been a neighbour's slot */
+            f->read_alone = true;
+            err = 0;
+        }
+        break;
     case FAULT_WAIT_PREPARE:
         reclaim_throttle();
         err = f->object->ops->prepare_write(f->object, f->index);

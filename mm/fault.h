@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernel/lib/types.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 struct object;
@@ -24,6 +25,7 @@ enum fault_result {
     FAULT_WAIT_BUSY,    /* another thread reads this page in */
     FAULT_WAIT_MEMORY,  /* for a free frame */
     FAULT_WAIT_READ,    /* page fault->index of fault->object has to be read */
+    FAULT_WAIT_SWAP,    /* fault->in has to be read from swap */
     FAULT_WAIT_PREPARE, /* it needs a place on the disk before it may be written */
 };
 
@@ -37,9 +39,11 @@ struct fault {
     struct object
         *object; /* what FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for (with a reference) */
     pgidx_t index;
-    uint64_t io_count;    /* FAULT_WAIT_BUSY: object_io_count at the time */
-    bool prepared;        /* fault->index was prepared for writing in an earlier round */
-    bool waited_for_disk; /* a major fault */
+    struct swap_cluster in; /* what FAULT_WAIT_SWAP reads */
+    bool read_alone;        /* reading neighbours along failed: this page only */
+    uint64_t io_count;      /* FAULT_WAIT_BUSY: object_io_count at the time */
+    bool prepared;          /* fault->index was prepared for writing in an earlier round */
+    bool waited_for_disk;   /* a major fault */
 };
 
 /*

@@ -102,12 +102,22 @@ take_fresh(void)
     return f;
 }
 
+/* So many frames are not for this caller. */
+static uint64_t
+frames_left_to_others(enum frame_owner owner, unsigned flags)
+{
+    if (flags & FRAME_URGENT)
+        return 0;
+    return owner == FRAME_ANON || owner == FRAME_OBJECT ? FRAME_RESERVE + FRAME_CUSHION
+                                                        : FRAME_RESERVE;
+}
+
 struct frame *
 frame_alloc(enum frame_owner owner, unsigned flags)
 {
     ASSERT(owner != FRAME_FREE && !booting);
     spin_lock(&frame_lock);
-    if (free_count <= ((flags & FRAME_URGENT) ? 0 : FRAME_RESERVE)) {
+    if (free_count <= frames_left_to_others(owner, flags)) {
         spin_unlock(&frame_lock);
         return NULL;
     }

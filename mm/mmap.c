@@ -15,6 +15,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
+#include "mm/anon.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/layout.h"
@@ -446,8 +447,11 @@ page_in_memory(struct space *s, const struct region *r, vaddr_t va)
 
     if (e != NULL && pte_present(*e))
         return true;
-    if (!r->shared && radix_get(&s->private, va >> PAGE_SHIFT) != NULL)
-        return true;
+
+    struct anon *a = r->shared ? NULL : radix_get(&s->private, va >> PAGE_SHIFT);
+
+    if (a != NULL)
+        return a->frame != NULL && !a->frame->busy;
     return r->object != NULL &&
            object_peek(r->object, r->offset + (va - r->start) / PAGE_SIZE) != NULL;
 }

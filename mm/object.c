@@ -27,6 +27,7 @@
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "mm/swap.h"
 
 #define READ_SEQUENTIAL OBJECT_CLUSTER
 #define READ_RANDOM     8
@@ -36,6 +37,7 @@ uint64_t object_dirty_pages;
 
 static struct waitq io_done = WAITQ_INIT(io_done);
 static struct list dirty_objects = LIST_INIT(dirty_objects);
+static struct list shm_objects = LIST_INIT(shm_objects); /* those with pages, by dirty_link */
 
 void
 object_init(struct object *o, enum object_kind kind, const struct object_ops *ops)
@@ -92,8 +94,8 @@ object_put(struct object *o)
 
 /* ---- waiting ---- */
 
-static void
-io_finished(void)
+void
+object_io_finished(void)
 {
     ASSERT(mutex_held(&vm_lock));
     object_io_count++;
@@ -154,19 +156,17 @@ object_peek(struct object *o, pgidx_t index)
 
     struct frame *f = o->kind == OBJECT_SHM ? ((struct anon *)entry)->frame : entry;
 
-    return f->busy ? NULL : f;
+    return f == NULL || f->busy ? NULL : f;
 }
 
-/* The frame of a page of shared memory, made at its first use; NULL: no memory. */
-static struct frame *
-shm_page(struct object *o, pgidx_t index)
+struct anon *
+object_anon(struct object *o, pgidx_t index)
 {
     struct anon *a = radix_get(&o->pages, index);
 
-    if (a != NULL)
-        return a->frame;
-    if (radix_reserve(&o->pages, index) != 0)
-        return NULL;
+    ASSERT(mutex_held(&vm_lock) && o->kind == OBJECT_SHM);
+    if (a != NULL || radix_reserve(&o->pages, index) != 0)
+        return a;
     a = anon_alloc(frame_zero);
     if (a == NULL) {
         (void)radix_del(&o->pages, index); /* the empty entry that was reserved */
@@ -176,18 +176,39 @@ shm_page(struct object *o, pgidx_t index)
     int err = radix_set(&o->pages, index, a);
 
     ASSERT(err == 0);
-    o->npages++;
-    return a->frame;
+    if (o->npages++ == 0)
+        list_push_back(&shm_objects, &o->dirty_link);
+    return a;
 }
 
 int
 object_find(struct object *o, pgidx_t index, struct frame **out)
 {
     ASSERT(mutex_held(&vm_lock));
-    *out = o->kind == OBJECT_SHM ? shm_page(o, index) : radix_get(&o->pages, index);
-    if (*out == NULL)
-        return o->kind == OBJECT_SHM ? FAULT_WAIT_MEMORY : FAULT_WAIT_READ;
+    if (o->kind == OBJECT_SHM) {
+        struct anon *a = object_anon(o, index);
+
+        if (a == NULL)
+            return FAULT_WAIT_MEMORY;
+        *out = a->frame;
+        if (*out == NULL)
+            return FAULT_WAIT_SWAP;
+    } else {
+        *out = radix_get(&o->pages, index);
+        if (*out == NULL)
+            return FAULT_WAIT_READ;
+    }
     return (*out)->busy ? FAULT_WAIT_BUSY : FAULT_DONE;
+}
+
+void
+object_for_each_shm(void (*visit)(struct radix *pages, void *arg), void *arg)
+{
+    struct object *o;
+
+    ASSERT(mutex_held(&vm_lock));
+    list_for_each (o, &shm_objects, dirty_link)
+        visit(&o->pages, arg);
 }
 
 /* A new frame in the table at @index, where none is; NULL: no memory. */
@@ -269,29 +290,15 @@ object_read_in(struct object *o, pgidx_t index)
             frame_free(frames[i]);
         }
     }
-    io_finished();
+    object_io_finished();
     mutex_unlock(&vm_lock);
     return err;
 }
 
-/*
- * One try of object_get_page, vm_lock held. Returns 0 with *out, -EAGAIN: wait for I/O,
- * -ENOENT: read it, -ENOMEM.
- */
+/* The page is in memory and not travelling: pins it. */
 static int
-try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
+pin(struct frame *f, struct frame **out)
 {
-    struct frame *f = o->kind == OBJECT_SHM ? shm_page(o, index) : radix_get(&o->pages, index);
-
-    if (f == NULL && o->kind == OBJECT_FILE) {
-        if (!overwrite)
-            return -ENOENT;
-        f = insert_frame(o, index, FRAME_ZEROED);
-        if (f != NULL)
-            reclaim_add(f);
-    }
-    if (f == NULL)
-        return -ENOMEM;
     if (f->busy)
         return -EAGAIN;
     ASSERT(f->pins < UINT16_MAX);
@@ -301,20 +308,53 @@ try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out
     return 0;
 }
 
+/*
+ * One try of object_get_page, vm_lock held. Returns 0 with *out, -EAGAIN: wait for I/O,
+ * -ENOENT: read it, -ESTALE: @in has to be read from swap, -ENOMEM.
+ */
+static int
+try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out,
+             struct swap_cluster *in)
+{
+    if (o->kind == OBJECT_SHM) {
+        struct anon *a = object_anon(o, index);
+
+        if (a == NULL)
+            return -ENOMEM;
+        if (a->frame == NULL)
+            return swap_in_add(in, a) ? -ESTALE : -ENOMEM;
+        return pin(a->frame, out);
+    }
+
+    struct frame *f = radix_get(&o->pages, index);
+
+    if (f == NULL) {
+        if (!overwrite)
+            return -ENOENT;
+        f = insert_frame(o, index, FRAME_ZEROED);
+        if (f == NULL)
+            return -ENOMEM;
+        reclaim_add(f);
+    }
+    return pin(f, out);
+}
+
 int
 object_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
 {
     for (;;) {
+        struct swap_cluster in = {.n = 0};
+
         mutex_lock(&vm_lock);
-        int err = try_get_page(o, index, overwrite, out);
+        int err = try_get_page(o, index, overwrite, out, &in);
 
         if (err == -EAGAIN) {
             unlock_and_wait_io();
             continue;
         }
         mutex_unlock(&vm_lock);
-        if (err == -ENOENT) {
-            err = object_read_in(o, index);
+        if (err == -ENOENT || err == -ESTALE) {
+            err = err == -ENOENT ? object_read_in(o, index) : swap_in_finish(&in);
             if (err == 0)
                 continue;
         }
@@ -379,9 +419,11 @@ remove_pages(struct object *o, pgidx_t start)
         if (o->kind == OBJECT_SHM) {
             struct anon *a = entry;
 
-            rmap_remove_all(a->frame, &b);
+            if (a->frame != NULL)
+                rmap_remove_all(a->frame, &b);
             radix_del(&o->pages, i);
-            o->npages--;
+            if (--o->npages == 0)
+                list_del(&o->dirty_link);
             anon_put(a, &b);
         } else {
             struct frame *f = entry;
@@ -523,7 +565,7 @@ object_sync(struct object *o, pgidx_t start, pgidx_t end)
         }
         o->write_error |= err != 0;
         o->writing--;
-        io_finished();
+        object_io_finished();
         start += n;
     }
     while (o->writing > 0) {

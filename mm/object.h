@@ -22,7 +22,8 @@ struct object;
 /* What a file system does for its files. All may sleep and are called with no lock held. */
 struct object_ops {
     /*
-     * Fill @n frames with the pages [index, index + n) (n <= OBJECT_CLUSTER); holes and what lies
+     * Fill @n frames with the pages [index, index + n) (n <= OBJECT_CLUSTER); holes and
+     * what lies
      * beyond the end of the file are zeros. Must not need the inode lock (a fault
      * may come from inside a read).  Returns 0 or -EIO, -ENOMEM.
      */
@@ -51,14 +52,15 @@ struct object {
     uint32_t refs; /* atomic */
     uint8_t kind;  /* enum object_kind */
     const struct object_ops *ops;
-    struct radix pages;     /* V */
-    uint64_t size;          /* V to read, I and V to change: bytes */
-    uint64_t npages;        /* V: entries in pages */
-    uint64_t ndirty;        /* V: dirty frames among them */
-    pgidx_t readahead;      /* V: page after the last one read in: a miss here is sequential */
-    struct list dirty_link; /* V: in the flusher's list while ndirty > 0 */
-    unsigned writing;       /* V: write-outs in flight */
-    bool write_error;       /* V: a write-back failed since the last object_sync */
+    struct radix pages; /* V */
+    uint64_t size;      /* V to read, I and V to change: bytes */
+    uint64_t npages;    /* V: entries in pages */
+    uint64_t ndirty;    /* V: dirty frames among them */
+    pgidx_t readahead;  /* V: page after the last one read in: a miss here is sequential */
+    struct list
+        dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
+    unsigned writing; /* V: write-outs in flight */
+    bool write_error; /* V: a write-back failed since the last object_sync */
 };
 
 /*
@@ -80,7 +82,8 @@ void object_put(struct object *o);
 /*
  * object_get_page - the frame of page @index, filled and pinned.
  *
- * @overwrite: the caller will write the whole page, so a missing one is not read (it comes zeroed).
+ * @overwrite: the caller will write the whole page, so a missing one is not read (it comes
+ *   zeroed).
  * @out:       receives the frame; give it back with object_put_page.
  * Locks:   none of the VM's may be held; the inode lock may.  Sleeps.
  * Returns: 0, -EIO, -ENOMEM.  The size is not looked at.
@@ -138,6 +141,18 @@ object_beyond_end(const struct object *o, pgidx_t index)
  * Returns: FAULT_DONE with *out; FAULT_WAIT_BUSY, FAULT_WAIT_READ, FAULT_WAIT_MEMORY.
  */
 int object_find(struct object *o, pgidx_t index, struct frame **out);
+
+/*
+ * The anon of page @index of shared memory, made at its first use. vm_lock held. NULL: no
+ * memory.
+ */
+struct anon *object_anon(struct object *o, pgidx_t index);
+
+/* Some I/O of a busy frame ended: who waits looks again. vm_lock held. */
+void object_io_finished(void);
+
+/* Calls @visit for the pages of every shared memory object that has some. vm_lock held. */
+void object_for_each_shm(void (*visit)(struct radix *pages, void *arg), void *arg);
 
 /* The same if it is there and not busy, else NULL. vm_lock held. */
 struct frame *object_peek(struct object *o, pgidx_t index);

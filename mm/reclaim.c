@@ -2,9 +2,10 @@
  * reclaim.c - memory when there is none left.
  *
  * The pager sleeps until free frames fall below the low watermark, then takes frames away
- * until they are above the high one.  It needs vm_lock and nothing else: it
- * never waits for a disk and never enters a file system.  Dirty pages are
- * the flusher's: it writes them, so that the pager finds them clean.
+ * until they are above the high one.  It needs vm_lock and nothing else, and never
+ * enters a file system.  Clean pages of files are dropped; pages without a file go to swap, many
+ * in one write.  Dirty pages of files are the flusher's: it writes them, so that the pager
+ * finds them clean.
  *
  * Which frame goes is decided by a clock (second chance): the queue is the dial, its
  * head the hand.  A frame that was used since the hand's last visit goes to the end.
@@ -27,10 +28,12 @@
 #include "kernel/lib/printf.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
+#include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 #define FLUSH_PERIOD (5 * NSEC_PER_SEC)  /* dirty pages do not stay in memory much longer */
@@ -42,11 +45,12 @@
  * What a page may need at once: its frame, page tables, nodes of tables.
  * Less than that is nothing.
  */
-#define FRAMES_SPENT (FRAME_RESERVE + 16)
+#define FRAMES_SPENT (FRAME_RESERVE + FRAME_CUSHION + 16)
 
 static struct list queue =
     LIST_INIT(queue); /* V: frames of files, the hand of the clock at the head */
-static uint64_t queue_length;
+static uint64_t queue_length, file_frames; /* V: all of them, and those of files */
+static bool only_files;                    /* reclaim_drop_caches is at work */
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
 static struct waitq memory_freed = WAITQ_INIT(memory_freed);
@@ -74,6 +78,7 @@ reclaim_add(struct frame *f)
     ASSERT(mutex_held(&vm_lock) && list_empty(&f->link));
     list_push_back(&queue, &f->link);
     queue_length++;
+    file_frames += f->owner == FRAME_OBJECT;
     added++;
     if (frame_free_count() < stats.low)
         waitq_wake_all(&pager_wake);
@@ -87,25 +92,86 @@ reclaim_remove(struct frame *f)
         return;
     list_del(&f->link);
     queue_length--;
+    file_frames -= f->owner == FRAME_OBJECT;
 }
 
-/* The clock's verdict on the frame under its hand: true if it was taken away. */
+/* What one turn of the clock works on. */
+struct turn {
+    struct tlb_batch tlb;
+    struct swap_cluster out; /* pages that leave together */
+    uint64_t freed;
+};
+
+/* Carries out what was decided so far: V is let go of while the disk works. */
+static void
+turn_settle(struct turn *t)
+{
+    tlb_flush(&t->tlb);
+    if (t->out.n == 0)
+        return;
+    mutex_unlock(&vm_lock);
+    t->freed += swap_out_finish(&t->out);
+    mutex_lock(&vm_lock);
+}
+
+/* A clean page of a file: it can be read again. */
+static void
+take_file_page(struct frame *f, struct turn *t)
+{
+    if (f->dirty || file_frames <= cache_floor)
+        return;
+    rmap_remove_all(f, &t->tlb);
+    f->referenced = false;
+    object_forget(f);
+    tlb_batch_free(&t->tlb, f);
+    t->freed++;
+}
+
+/* It has a place in swap, or could have one. */
 static bool
-reclaim_one(struct frame *f, struct tlb_batch *b)
+has_slot(const struct anon *a)
+{
+    return a->slot != 0 || swap_free_slots() > 0;
+}
+
+/* A page without a file: its slot is up to date, or it is written to one. */
+static void
+take_anon_page(struct frame *f, struct turn *t)
+{
+    struct anon *a = f->anon;
+
+    rmap_remove_all(
+        f, &t->tlb); /* collects the D bits: only now is it known whether it is dirty */
+    f->referenced = false;
+    if (!f->dirty && a->slot != 0) {
+        anon_leave_frame(a, &t->tlb);
+        t->freed++;
+        return;
+    }
+    if (swap_out_add(&t->out, a) == SWAP_CLUSTER_FULL) {
+        turn_settle(t);
+        if (f->anon == a && a->refs > 0 && !f->busy && f->maps == NULL && f->pins == 0)
+            (void)swap_out_add(&t->out, a);
+    }
+}
+
+/* The clock's verdict on the frame under its hand. */
+static void
+reclaim_one(struct frame *f, struct turn *t)
 {
     list_del(&f->link);
     list_push_back(&queue, &f->link);
     stats.scanned++;
-    if (f->busy || f->pins > 0 || f->dirty)
-        return false;
-    if (rmap_test_clear_accessed(f, b))
-        return false;
-    rmap_remove_all(f, b);
-    f->referenced = false;
-    object_forget(f);
-    tlb_batch_free(b, f);
-    stats.freed++;
-    return true;
+    /* Before it is asked whether it was used, because asking has a price. */
+    if (f->busy || f->pins > 0 ||
+        (f->owner == FRAME_ANON && (only_files || !has_slot(f->anon))))
+        return;
+    if (rmap_test_clear_accessed(f, &t->tlb))
+        return;
+    if (f->owner == FRAME_OBJECT)
+        take_file_page(f, t);
+    else
+        take_anon_page(f, t);
 }
 
 /*
@@ -115,26 +181,26 @@ reclaim_one(struct frame *f, struct tlb_batch *b)
 static uint64_t
 reclaim_round(void)
 {
-    uint64_t freed = 0;
-    struct tlb_batch b;
+    struct turn t = {.freed = 0};
 
-    tlb_batch_init(&b);
+    tlb_batch_init(&t.tlb);
     mutex_lock(&vm_lock);
     for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
          step++) {
-        if (frame_free_count() + freed >= stats.high || queue_length <= cache_floor)
+        if (frame_free_count() + t.tlb.nframes + t.out.n >= stats.high)
             break;
-        freed += reclaim_one(list_first(&queue, struct frame, link), &b);
+        reclaim_one(list_first(&queue, struct frame, link), &t);
         if (step % SCAN_STEPS == SCAN_STEPS - 1) {
-            tlb_flush(&b);
+            turn_settle(&t);
             mutex_unlock(&vm_lock);
             sched_yield();
             mutex_lock(&vm_lock);
         }
     }
-    tlb_flush(&b);
+    turn_settle(&t);
     mutex_unlock(&vm_lock);
-    return freed;
+    stats.freed += t.freed;
+    return t.freed;
 }
 
 static void
@@ -255,7 +321,7 @@ reclaim_throttle(void)
         reclaim_wait(current_thread()->space) != 0)
         return;
     /* Dirty pages can't be taken away: before they are half of what could be, their makers wait. */
-    if (object_dirty_pages > (frame_free_count() + queue_length) / 2)
+    if (object_dirty_pages > (frame_free_count() + file_frames) / 2)
         flush_and_wait(UINT64_MAX);
 }
 
@@ -272,9 +338,11 @@ reclaim_drop_caches(void)
         flush_and_wait(UINT64_MAX);
     stats.high = UINT64_MAX;
     cache_floor = 0;
+    only_files = true;
     (void)reclaim_round();
     stats.high = high;
     cache_floor = floor;
+    only_files = false;
 }
 
 void
@@ -287,7 +355,7 @@ reclaim_get_stats(struct reclaim_stats *s)
 void
 reclaim_init(void)
 {
-    stats.low = MAX(2 * FRAME_RESERVE, frame_free_count() / 64);
+    stats.low = MAX(4 * FRAME_RESERVE, frame_free_count() / 64);
     stats.high = stats.low + stats.low / 2;
     cache_floor = frame_free_count() / 64;
 

@@ -34,6 +34,14 @@ resident_counter(struct space *s, const struct frame *f)
     return f->owner == FRAME_ANON ? &s->resident_anon : &s->resident_file;
 }
 
+static uint64_t links;
+
+uint64_t
+rmap_count(void)
+{
+    return links;
+}
+
 static int
 link_enter(struct space *s, vaddr_t va, struct frame *f)
 {
@@ -48,6 +56,7 @@ link_enter(struct space *s, vaddr_t va, struct frame *f)
     r->va = va;
     r->next = f->maps;
     f->maps = r;
+    links++;
     (*resident_counter(s, f))++;
     return 0;
 }
@@ -64,6 +73,7 @@ link_remove(struct space *s, vaddr_t va, struct frame *f)
             continue;
         *p = r->next;
         kfree(r);
+        links--;
         (*resident_counter(s, f))--;
         return;
     }

@@ -25,6 +25,9 @@ struct rmap {
     struct rmap *next;
 };
 
+/* Links that exist: one for each mapped page. */
+uint64_t rmap_count(void);
+
 /*
  * rmap_enter - map @f at @va, instead of whatever is mapped there.
  *

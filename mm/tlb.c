@@ -19,6 +19,7 @@ tlb_batch_init(struct tlb_batch *b)
 {
     b->n = 0;
     b->all = false;
+    b->nframes = 0;
     list_init(&b->frames);
 }
 
@@ -40,6 +41,7 @@ void
 tlb_batch_free(struct tlb_batch *b, struct frame *f)
 {
     list_push_back(&b->frames, &f->link);
+    b->nframes++;
 }
 
 void
@@ -62,6 +64,6 @@ tlb_flush(struct tlb_batch *b)
     }
     while ((l = list_pop_front(&b->frames)) != NULL)
         frame_free(list_entry(l, struct frame, link));
-    b->n = 0;
+    b->n = b->nframes = 0;
     b->all = false;
 }

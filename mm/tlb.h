@@ -26,6 +26,7 @@ struct tlb_batch {
         struct pagetable *pt;
         vaddr_t va;
     } pages[TLB_BATCH_MAX];
+    unsigned nframes;
     struct list frames; /* to free when the flush is done */
 };
 

@@ -29,6 +29,8 @@
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | \
      CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED)
 
+#define CLONE_TRIES 4
+
 /* First code of a child, in the kernel: straight to user mode. */
 static void
 child_begin(void *arg)
@@ -58,9 +60,6 @@ share_memory(struct thread *child, uint64_t flags)
         child->space = space_get(mine);
     } else {
         child->space = space_clone(mine);
-        /* Memory may be had after others have given some up. */
-        if (child->space == NULL && reclaim_wait(mine) == 0)
-            child->space = space_clone(mine);
         if (child->space == NULL)
             return -ENOMEM;
     }
@@ -144,8 +143,8 @@ wait_for_vfork(struct process *child)
     wait_event(&child->continued, !READ_ONCE(child->vfork_wait));
 }
 
-int64_t
-process_clone(const struct clone_args *a, const struct trapframe *tf)
+static int64_t
+clone_once(const struct clone_args *a, const struct trapframe *tf)
 {
     struct process *me = current_process();
     struct task *t;
@@ -157,7 +156,7 @@ process_clone(const struct clone_args *a, const struct trapframe *tf)
     struct process *child = process_create(me, child_begin, NULL, &t);
 
     if (child == NULL)
-        return -EAGAIN;
+        return process_limit_reached() ? -EAGAIN : -ENOMEM;
     err = share(t->thread, a->flags);
     if (err != 0) {
         process_discard(child, t);
@@ -187,4 +186,18 @@ process_clone(const struct clone_args *a, const struct trapframe *tf)
         process_put(child);
     }
     return pid;
+}
+
+int64_t
+process_clone(const struct clone_args *a, const struct trapframe *tf)
+{
+    int64_t result;
+
+    /* Memory may be had after others have given some up, but not for ever. */
+    for (int tries = 0; tries < CLONE_TRIES; tries++) {
+        result = clone_once(a, tf);
+        if (result != -ENOMEM || reclaim_wait(current_thread()->space) != 0)
+            break;
+    }
+    return result;
 }

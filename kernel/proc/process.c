@@ -194,13 +194,13 @@ pid_taken(pid_t pid)
  * So many that their kernel stacks take an eighth of the memory, as on Linux: fork says
  * EAGAIN before memory is out.
  */
-static unsigned
-process_limit(void)
+bool
+process_limit_reached(void)
 {
     struct frame_stats f;
 
     frame_get_stats(&f);
-    return (unsigned)MAX(f.total / (8 * KSTACK_PAGES), 32UL);
+    return count >= MAX(f.total / (8 * KSTACK_PAGES), 32UL);
 }
 
 /* The next free pid, or 0. proc_lock held. */
@@ -305,7 +305,7 @@ process_create(struct process *parent, void (*entry)(void *), void *arg, struct 
 
     spin_lock(&proc_lock);
     inherit(p, parent);
-    t->tid = p->pid = count < process_limit() ? pid_alloc() : 0;
+    t->tid = p->pid = process_limit_reached() ? 0 : pid_alloc();
     p->exit_signal = SIGCHLD;
     if (p->pid != 0) {
         list_push_back(&p->tasks, &t->link);

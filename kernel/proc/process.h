@@ -138,6 +138,9 @@ bool process_shares_space_locked(struct process *p);
 /* Calls @fn for each process. P held. */
 void process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg);
 
+/* True if there are as many as there may be: fork is -EAGAIN. */
+bool process_limit_reached(void);
+
 /* How many there are, zombies included. */
 unsigned process_count(void);
 

@@ -20,6 +20,7 @@
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 /* ---- memory ---- */
 
@@ -63,8 +64,8 @@ show_meminfo(struct proc_inode *i UNUSED, struct text *t)
     kib_line(t, "Buffers:", buffers);
     kib_line(t, "Cached:", files - buffers);
     kib_line(t, "SwapCached:", 0);
-    kib_line(t, "SwapTotal:", 0);
-    kib_line(t, "SwapFree:", 0);
+    kib_line(t, "SwapTotal:", swap_slots());
+    kib_line(t, "SwapFree:", swap_free_slots());
     kib_line(t, "Dirty:", READ_ONCE(object_dirty_pages));
     kib_line(t, "AnonPages:", f.by_owner[FRAME_ANON]);
     kib_line(t, "Shmem:", 0);
@@ -107,6 +108,8 @@ show_vmstat(struct proc_inode *i UNUSED, struct text *t)
     text_printf(t, "nr_file_pages %lu\n", f.by_owner[FRAME_OBJECT]);
     text_printf(t, "nr_page_table_pages %lu\n", f.by_owner[FRAME_PAGETABLE]);
     text_printf(t, "nr_dirty %lu\n", READ_ONCE(object_dirty_pages));
+    text_printf(t, "pswpin %lu\n", swap_pages_in);
+    text_printf(t, "pswpout %lu\n", swap_pages_out);
     text_printf(t, "pgfault %lu\n", sum.minor + sum.major);
     text_printf(t, "pgmajfault %lu\n", sum.major);
     text_printf(t, "pgscan_kswapd %lu\n", r.scanned);
@@ -118,7 +121,12 @@ show_vmstat(struct proc_inode *i UNUSED, struct text *t)
 static int
 show_swaps(struct proc_inode *i UNUSED, struct text *t)
 {
+    struct swap_info s;
+
     text_printf(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    for (unsigned n = 0; swap_get_info(n, &s); n++)
+        text_printf(t, "/dev/%-34s partition\t%lu\t\t%lu\t\t%d\n", s.name, s.pages * 4,
+                    s.used * 4, s.priority);
     return 0;
 }
 

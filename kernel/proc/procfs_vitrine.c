@@ -30,6 +30,7 @@
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 static const char *const owner_names[FRAME_OWNERS] = {
     [FRAME_FREE] = "free",           [FRAME_KERNEL] = "kernel", [FRAME_KMALLOC] = "kmalloc",
@@ -81,8 +82,9 @@ take_inventory(struct inventory *v)
     memcpy(v->frames, f.by_owner, sizeof(v->frames));
     v->frames[FRAME_FREE] = f.free;
     kvmap_get_overhead(&notes, &tables);
-    v->frames[FRAME_KERNEL] -= tables;
-    v->objects = kmalloc_count() - notes;
+    v->frames[FRAME_KERNEL] -= tables + swap_overhead();
+    v->frames[FRAME_ANON] += anon_count_out(); /* a page is in use wherever its bytes are */
+    v->objects = kmalloc_count() - notes - rmap_count(); /* mappings come and go with swap */
     v->anons = anon_count();
     v->inodes = inode_count();
     v->dentries = dentry_count();

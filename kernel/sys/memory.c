@@ -7,13 +7,60 @@
 #include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
+#include "kernel/fs/bdev.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/path.h"
+#include "kernel/sched/cred.h"
 #include "kernel/sched/thread.h"
 #include "mm/kmalloc.h"
 #include "mm/layout.h"
 #include "mm/mmap.h"
 #include "mm/object.h"
 #include "mm/space.h"
+#include "mm/swap.h"
+
+/* The disk that a path names. 0, or -EPERM, -ENOTBLK, and what walking the path says. */
+static int
+find_disk(vaddr_t upath, struct block_device **dev)
+{
+    struct dentry *d;
+    int err = current_thread()->cred->euid == 0
+                  ? path_walk_user(AT_FDCWD, upath, PATH_FOLLOW, &d)
+                  : -EPERM;
+
+    if (err != 0)
+        return err;
+    *dev = S_ISBLK(d->inode->mode) ? bdev_of_number(d->inode->rdev) : NULL;
+    dentry_put(d);
+    return *dev != NULL ? 0 : -ENOTBLK; /* SIMPLE: no swap files */
+}
+
+#define SWAP_FLAG_PREFER    0x8000
+#define SWAP_FLAG_PRIO_MASK 0x7fff
+
+int64_t
+sys_swapon(const uint64_t a[6])
+{
+    struct block_device *dev;
+    unsigned flags = (unsigned)a[1];
+    int priority =
+        flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO_MASK) : SWAP_PRIORITY;
+    int err = find_disk(a[0], &dev);
+
+    if (err == 0)
+        err = bdev_sync(
+            dev); /* what was written through the file has to be on the disk that is read */
+    return err != 0 ? err : swap_on(dev, priority);
+}
+
+int64_t
+sys_swapoff(const uint64_t a[6])
+{
+    struct block_device *dev;
+    int err = find_disk(a[0], &dev);
+
+    return err != 0 ? err : swap_off(dev);
+}
 
 static struct space *
 my_space(void)

@@ -17,7 +17,7 @@
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/object.h"
-#include "mm/reclaim.h"
+#include "mm/swap.h"
 
 #define UTS_LENGTH 65
 
@@ -78,6 +78,8 @@ sys_sysinfo(const uint64_t a[6])
     s.uptime = (int64_t)(clock_now() / NSEC_PER_SEC);
     s.totalram = f.total * PAGE_SIZE;
     s.freeram = f.free * PAGE_SIZE;
+    s.totalswap = swap_slots() * PAGE_SIZE;
+    s.freeswap = swap_free_slots() * PAGE_SIZE;
     s.procs = (uint16_t)process_count();
     s.mem_unit = 1;
     return copy_to_user(a[0], &s, sizeof(s));

@@ -129,6 +129,8 @@
     X(160, setrlimit, "dp")             \
     X(162, sync, "")                    \
     X(164, settimeofday, "pp")          \
+    X(167, swapon, "sx")                \
+    X(168, swapoff, "s")                \
     X(169, reboot, "xxxp")              \
     X(170, sethostname, "pu")           \
     X(186, gettid, "")                  \

@@ -7,7 +7,7 @@ from . import machine
 TIMEOUT, HOST, KERNEL = 124, 125, 126
 
 SAMPLES_HALTED = 3  # looks, 2 s apart, after which a halt with interrupts off counts as a hang
-SAMPLES_SPINNING = 10  # the same for a tight loop with interrupts off
+SAMPLES_SPINNING = 30  # the same for a tight loop with interrupts off
 LOOP_BYTES = 256
 
 

@@ -1,0 +1,532 @@
+/*
+ * swap.c - swap areas: which slot is whose, and pages on their way to and from the disk.
+ *
+ * An area is a disk with mkswap's header in its first page.  A bit for each slot tells
+ * whether it is used.
+ * Slots are given in rising order from a hint, so pages that leave together lie together,
+ * and are
+ * written with one request.
+ *
+ *     slot_t:  | area, 4 bits | page of the area, 28 bits |     page 0 is the header, so 0
+ *     means none
+ *
+ * Who calls: reclaim.c sends pages out, demand.c and object.c fetch them, anon.c gives
+ * slots back.
+ *
+ * Locks: vm_lock for areas, bits and anons. It is let go of while the disk works.
+ */
+#include "mm/swap.h"
+
+#include "kernel/abi/errno.h"
+#include "kernel/dev/block.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
+#include "mm/anon.h"
+#include "mm/frame.h"
+#include "mm/kvmap.h"
+#include "mm/layout.h"
+#include "mm/object.h"
+#include "mm/reclaim.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+#include "mm/tlb.h"
+
+#define AREA_SHIFT       28
+#define AREA_PAGES_MAX   (1UL << AREA_SHIFT)
+#define SECTORS_PER_PAGE (PAGE_SIZE / SECTOR_SIZE)
+
+/* The first page of an area, as mkswap(8) writes it (linux/swap.h, union swap_header). */
+struct swap_header {
+    uint8_t boot[1024];
+    uint32_t version;
+    uint32_t last_page;
+    uint32_t bad_count;
+    uint8_t uuid[16], label[16];
+    uint32_t padding[117];
+    uint32_t bad[637];
+    uint8_t unused[2];
+    char magic[10]; /* "SWAPSPACE2" */
+};
+
+STATIC_ASSERT(offsetof(struct swap_header, magic) == PAGE_SIZE - 10);
+
+struct area {
+    struct block_device *dev; /* NULL: this place is free */
+    uint64_t *bits;           /* V: 1: used, bad, or not there */
+    uint64_t pages;           /* page numbers below this exist */
+    uint64_t usable, used;    /* V: slots that can be used, and are */
+    uint64_t hint;            /* V: where to look next */
+    int priority;
+    bool leaving; /* V: swap_off is at work: nothing goes out any more */
+};
+
+static struct area areas[SWAP_AREAS];
+
+uint64_t swap_pages_out, swap_pages_in;
+
+/* ---- slots ---- */
+
+static struct area *
+area_of(slot_t slot)
+{
+    return &areas[slot >> AREA_SHIFT];
+}
+
+static uint64_t
+page_of(slot_t slot)
+{
+    return slot & (AREA_PAGES_MAX - 1);
+}
+
+static slot_t
+make_slot(const struct area *a, uint64_t page)
+{
+    return (slot_t)((uint64_t)(a - areas) << AREA_SHIFT | page);
+}
+
+static bool
+is_used(const struct area *a, uint64_t page)
+{
+    return page >= a->pages || (a->bits[page / 64] & 1UL << page % 64);
+}
+
+static void
+set_used(struct area *a, uint64_t page)
+{
+    a->bits[page / 64] |= 1UL << page % 64;
+}
+
+/* A free page of the area at or after the hint, or from its beginning; 0: none. */
+static uint64_t
+find_free(struct area *a)
+{
+    if (a->used == a->usable)
+        return 0;
+    for (uint64_t step = 0, page = a->hint; step < a->pages; step++, page++) {
+        if (page >= a->pages)
+            page = 1;
+        if (a->bits[page / 64] == UINT64_MAX && page % 64 == 0) { /* a whole word is taken */
+            step += 63;
+            page += 63;
+        } else if (!is_used(a, page)) {
+            return page;
+        }
+    }
+    return 0;
+}
+
+static slot_t
+take(struct area *a, uint64_t page)
+{
+    set_used(a, page);
+    a->used++;
+    a->hint = page + 1;
+    return make_slot(a, page);
+}
+
+/* A free slot of the area with the highest priority that has one; 0: none. */
+static slot_t
+slot_alloc(void)
+{
+    struct area *best = NULL;
+
+    for (unsigned i = 0; i < SWAP_AREAS; i++) {
+        struct area *a = &areas[i];
+
+        if (a->dev != NULL && !a->leaving && a->used < a->usable &&
+            (best == NULL || a->priority > best->priority))
+            best = a;
+    }
+    return best != NULL ? take(best, find_free(best)) : 0;
+}
+
+void
+swap_free(slot_t slot)
+{
+    struct area *a = area_of(slot);
+    uint64_t page = page_of(slot);
+
+    ASSERT(mutex_held(&vm_lock) && page > 0 && is_used(a, page) && a->used > 0);
+    a->bits[page / 64] &= ~(1UL << page % 64);
+    a->used--;
+}
+
+/* The disk could not write there: taken for ever, but by nobody. */
+static void
+slot_is_bad(slot_t slot)
+{
+    area_of(slot)->used--;
+    area_of(slot)->usable--;
+}
+
+uint64_t
+swap_slots(void)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < SWAP_AREAS; i++)
+        if (areas[i].dev != NULL)
+            n += areas[i].usable;
+    return n;
+}
+
+uint64_t
+swap_free_slots(void)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < SWAP_AREAS; i++)
+        if (areas[i].dev != NULL && !areas[i].leaving)
+            n += areas[i].usable - areas[i].used;
+    return n;
+}
+
+/* ---- clusters ---- */
+
+/* One request for the whole cluster. No lock held. */
+static int
+transfer(const struct swap_cluster *c, bool write)
+{
+    struct block_request req;
+
+    memset(&req, 0, sizeof(req));
+    req.write = write;
+    req.sector = page_of(c->first) * SECTORS_PER_PAGE;
+    req.count = c->n;
+    *(write ? &swap_pages_out : &swap_pages_in) += c->n;
+    for (unsigned i = 0; i < c->n; i++)
+        req.segments[i] = (struct block_segment){frame_addr(c->frames[i]), PAGE_SIZE};
+    block_submit(area_of(c->first)->dev, &req);
+    return block_wait(&req);
+}
+
+enum swap_add
+swap_out_add(struct swap_cluster *c, struct anon *a)
+{
+    struct frame *f = a->frame;
+
+    ASSERT(mutex_held(&vm_lock) && f->maps == NULL && !f->busy && f->pins == 0);
+    if (c->n == SWAP_CLUSTER)
+        return SWAP_CLUSTER_FULL;
+
+    slot_t next = c->first + c->n;
+    if (c->n > 0 && is_used(area_of(c->first), page_of(next)))
+        return SWAP_CLUSTER_FULL;
+    slot_t slot = c->n > 0 ? take(area_of(c->first), page_of(next)) : slot_alloc();
+
+    if (slot == 0)
+        return SWAP_NO_ROOM;
+    if (a->slot !=
+        0) /* its old bytes are stale: pages that leave together are to lie together */
+        swap_free(a->slot);
+    a->slot = slot;
+    f->busy = true;
+    if (c->n == 0)
+        c->first = slot;
+    c->frames[c->n++] = f;
+    return SWAP_ADDED;
+}
+
+unsigned
+swap_out_finish(struct swap_cluster *c)
+{
+    unsigned freed = 0;
+    struct tlb_batch b;
+
+    if (c->n == 0)
+        return 0;
+
+    int err = transfer(c, true);
+
+    tlb_batch_init(&b);
+    mutex_lock(&vm_lock);
+    for (unsigned i = 0; i < c->n; i++) {
+        struct frame *f = c->frames[i];
+        struct anon *a = f->anon;
+
+        f->busy = false;
+        if (err != 0) {
+            slot_is_bad(a->slot);
+            a->slot = 0;
+        } else {
+            f->dirty = false;
+            anon_leave_frame(a, &b);
+            freed++;
+        }
+        anon_settle(a, &b);
+    }
+    c->n = 0;
+    tlb_flush(&b);
+    object_io_finished();
+    mutex_unlock(&vm_lock);
+    return freed;
+}
+
+bool
+swap_in_add(struct swap_cluster *c, struct anon *a)
+{
+    ASSERT(mutex_held(&vm_lock) && a->frame == NULL && a->slot != 0);
+    if (c->n == SWAP_CLUSTER || (c->n > 0 && a->slot != c->first + c->n))
+        return false;
+
+    struct frame *f = frame_alloc(FRAME_ANON, 0);
+
+    if (f == NULL)
+        return false;
+    f->busy = true;
+    anon_enter_frame(a, f);
+    if (c->n == 0)
+        c->first = a->slot;
+    c->frames[c->n++] = f;
+    return true;
+}
+
+int
+swap_in_finish(struct swap_cluster *c)
+{
+    struct tlb_batch b;
+    int err = transfer(c, false);
+
+    tlb_batch_init(&b);
+    mutex_lock(&vm_lock);
+    for (unsigned i = 0; i < c->n; i++) {
+        struct frame *f = c->frames[i];
+        struct anon *a = f->anon;
+
+        f->busy = false;
+        if (err != 0)
+            anon_leave_frame(a, &b);
+        anon_settle(a, &b);
+    }
+    c->n = 0;
+    tlb_flush(&b);
+    object_io_finished();
+    mutex_unlock(&vm_lock);
+    return err;
+}
+
+/* ---- areas ---- */
+
+/* Reads the header of @dev and says in words what is wrong with it. */
+static int
+read_header(struct block_device *dev, struct swap_header *h)
+{
+    const char *wrong = NULL;
+    int err = block_rw(dev, false, 0, virt_to_phys(h), PAGE_SIZE);
+
+    if (err != 0)
+        return err;
+    if (memcmp(h->magic, "SWAPSPACE2", sizeof(h->magic)) != 0)
+        wrong = "it has no swap signature: prepare it with mkswap";
+    else if (h->version != 1)
+        wrong = "its version is not 1";
+    else if (h->last_page == 0 || h->last_page >= AREA_PAGES_MAX)
+        wrong = "it says that it holds no page, or too many";
+    else if ((h->last_page + 1UL) * SECTORS_PER_PAGE > dev->sectors)
+        wrong = "it says that it is larger than the disk";
+    else if (h->bad_count > ARRAY_SIZE(h->bad))
+        wrong = "its list of bad pages is too long";
+    if (wrong != NULL)
+        kprintf("swap: %s is not used: %s\n", dev->name, wrong);
+    return wrong != NULL ? -EINVAL : 0;
+}
+
+static unsigned
+bitmap_pages(uint64_t pages)
+{
+    return (unsigned)((pages + PAGE_SIZE * 8 - 1) / (PAGE_SIZE * 8));
+}
+
+/* Fills in a free place for an area. */
+static int
+area_make(struct area *a, const struct swap_header *h)
+{
+    memset(a, 0, sizeof(*a));
+    a->pages = h->last_page + 1UL;
+    a->bits = kvmap_alloc(bitmap_pages(a->pages));
+    if (a->bits == NULL)
+        return -ENOMEM;
+    a->usable = a->pages - 1;
+    a->hint = 1;
+    set_used(a, 0);
+    for (uint32_t i = 0; i < h->bad_count; i++) {
+        if (is_used(a, h->bad[i]))
+            continue;
+        set_used(a, h->bad[i]);
+        a->usable--;
+    }
+    return 0;
+}
+
+/* The area on @dev, or with NULL a free place; NULL: none. */
+static struct area *
+area_find(const struct block_device *dev)
+{
+    for (unsigned i = 0; i < SWAP_AREAS; i++)
+        if (areas[i].dev == dev)
+            return &areas[i];
+    return NULL;
+}
+
+int
+swap_on(struct block_device *dev, int priority)
+{
+    struct area made;
+
+    if (area_find(dev) != NULL)
+        return -EBUSY;
+    if (area_find(NULL) == NULL)
+        return -EPERM;
+
+    struct frame *f = frame_alloc(FRAME_KERNEL, 0);
+
+    if (f == NULL)
+        return -ENOMEM;
+
+    int err = dev->read_only ? -EROFS : read_header(dev, frame_data(f));
+
+    if (err == 0)
+        err = area_make(&made, frame_data(f));
+    frame_free(f);
+    if (err != 0)
+        return err;
+    made.dev = dev;
+    made.priority = priority;
+    mutex_lock(&vm_lock);
+    struct area *a = area_find(dev) == NULL ? area_find(NULL) : NULL;
+
+    if (a != NULL)
+        *a = made;
+    mutex_unlock(&vm_lock);
+    if (a == NULL) { /* somebody was faster while we read */
+        kvmap_free(made.bits, bitmap_pages(made.pages));
+        return -EBUSY;
+    }
+    kprintf("swap: %s, %lu KiB\n", dev->name, made.usable * PAGE_SIZE / KIB);
+    return 0;
+}
+
+/* What swap_off looks for in the tables that name anons. */
+struct search {
+    const struct area *area;
+    struct anon *found; /* has only a slot there, or travels */
+};
+
+/* Looks at one anon: if it has a frame, its slot there is given up; else it is found. */
+static bool
+release_slot(struct anon *a, const struct search *s)
+{
+    if (a->slot == 0 || area_of(a->slot) != s->area)
+        return false;
+    if (a->frame == NULL || a->frame->busy)
+        return true;
+    a->frame->dirty = true; /* the frame is the only place again */
+    swap_free(a->slot);
+    a->slot = 0;
+    return false;
+}
+
+void
+swap_search_table(struct radix *table, void *arg)
+{
+    struct search *s = arg;
+    struct anon *a;
+
+    for (uint64_t i = 0; s->found == NULL && (a = radix_next(table, &i, UINT64_MAX)) != NULL;
+         i++)
+        if (release_slot(a, s))
+            s->found = a;
+}
+
+static void
+search_space(struct space *space, void *arg)
+{
+    swap_search_table(&space->private, arg);
+}
+
+/* Brings back the page that was found. V held, and let go of. */
+static int
+bring_back(struct anon *a)
+{
+    struct swap_cluster c = {.n = 0};
+    uint64_t seen = object_io_count;
+    bool busy = a->frame != NULL;
+    bool added = !busy && swap_in_add(&c, a);
+
+    mutex_unlock(&vm_lock);
+    if (busy)
+        object_wait_io(seen);
+    else if (!added)
+        return -ENOMEM;
+    return added ? swap_in_finish(&c) : 0;
+}
+
+int
+swap_off(struct block_device *dev)
+{
+    int err = 0;
+
+    mutex_lock(&vm_lock);
+    struct area *a = area_find(dev);
+
+    if (dev == NULL || a == NULL || a->leaving) {
+        mutex_unlock(&vm_lock);
+        return -EINVAL;
+    }
+    a->leaving = true;
+    while (err == 0 && a->used > 0) {
+        struct search s = {a, NULL};
+
+        space_for_each(search_space, &s);
+        if (s.found == NULL)
+            object_for_each_shm(swap_search_table, &s);
+        if (s.found != NULL) {
+            err = bring_back(s.found);
+            if (err == -ENOMEM && reclaim_wait(NULL) == 0)
+                err = 0;
+        } else if (a->used > 0) { /* of an anon that nobody names any more, and that travels */
+            uint64_t seen = object_io_count;
+
+            mutex_unlock(&vm_lock);
+            object_wait_io(seen);
+        } else {
+            mutex_unlock(&vm_lock);
+        }
+        mutex_lock(&vm_lock);
+    }
+    a->leaving = false;
+    struct area gone = *a;
+
+    if (err == 0)
+        a->dev = NULL;
+    mutex_unlock(&vm_lock);
+    if (err == 0)
+        kvmap_free(gone.bits, bitmap_pages(gone.pages));
+    return err;
+}
+
+uint64_t
+swap_overhead(void)
+{
+    uint64_t frames = 0;
+
+    for (unsigned i = 0; i < SWAP_AREAS; i++)
+        if (areas[i].dev != NULL)
+            frames += bitmap_pages(areas[i].pages);
+    return frames;
+}
+
+bool
+swap_get_info(unsigned n, struct swap_info *info)
+{
+    for (unsigned i = 0; i < SWAP_AREAS; i++) {
+        const struct area *a = &areas[i];
+
+        if (a->dev == NULL || n-- > 0)
+            continue;
+        *info = (struct swap_info){a->dev->name, a->usable, a->used, a->priority};
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,65 @@
+"""Swap: more memory than there is RAM, and every byte where it was."""
+import subprocess
+
+import pytest
+
+BUSYBOX = "/bin/busybox"
+RIGHT = "ok      all is there after filling\nchildren that saw what they should: 4\nok      the parent too\n"
+
+
+@pytest.mark.parametrize("kind", ["private", "shared"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_four_times_the_memory(vm, kind, seed):
+    """128 MiB on a machine of 32, shared copy-on-write or truly by five processes."""
+    run = vm(["/tests/more_than_memory", "128", kind], mem="32M", swap="256M", seed=seed).ok()
+    assert run.out == RIGHT
+
+
+def test_truly_parallel_clock(vm):
+    """The same by the host's clock, where the disk answers when it likes."""
+    run = vm(["/tests/more_than_memory", "64"], mem="24M", swap="128M", realtime=True).ok()
+    assert run.out == RIGHT
+
+
+def test_sort_of_more_than_memory(vm):
+    """A program that knows nothing of swap."""
+    script = "seq 1 200000 | sort -rn | sha256sum"
+    run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="128M").ok()
+    host = subprocess.run([BUSYBOX, "sh", "-c", script], capture_output=True, text=True, check=True)
+    assert run.out == host.stdout
+
+
+def test_a_clean_page_is_written_once(vm):
+    """What comes back unchanged keeps its slot: reading all of it again writes next to nothing."""
+    script = ("out() { sed -n 's/^pswpout //p' /proc/vmstat; }; "
+              "dd if=/dev/urandom of=/tmp/x bs=1M count=10 2>/dev/null; "
+              "/tests/more_than_memory 24 >/dev/null; sum=$(md5sum </tmp/x); before=$(out); "
+              "for i in 1 2 3; do cat /bin/busybox /tests/* >/dev/null; "
+              "[ \"$sum\" = \"$(md5sum </tmp/x)\" ] || echo wrong; done; "
+              "echo written $(($(out) - before))")
+    run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="64M").ok()
+    assert int(run.out.split()[1]) < 400, run.out  # of 7680 pages that were read
+
+
+def test_swapoff_brings_back(vm):
+    """swapon, swapoff and their refusals, with pages of tmpfs out there."""
+    script = ("cat /proc/swaps | wc -l; dd if=/dev/urandom of=/tmp/x bs=1M count=12 2>/dev/null; "
+              "sum=$(md5sum </tmp/x); "
+              "/tests/more_than_memory 40 | tail -1; "
+              "awk 'NR==2 {print ($4 > 4000) ? \"used\" : \"unused\"}' /proc/swaps; "
+              "swapon /dev/vdb 2>/dev/null || echo busy; swapoff /dev/vdb; echo $?; cat /proc/swaps | wc -l; "
+              "[ \"$sum\" = \"$(md5sum </tmp/x)\" ] && echo same; swapoff /dev/vdb 2>/dev/null || echo not in use; "
+              "swapon /dev/vdb; echo $?; swapoff /dev/vdb; dd if=/dev/zero of=/dev/vdb bs=4k count=1 2>/dev/null; "
+              "swapon /dev/vdb 2>/dev/null || echo refused; swapon /dev/null 2>/dev/null || echo no disk")
+    run = vm([BUSYBOX, "sh", "-c", script], mem="48M", swap="64M").ok()
+    assert run.out.splitlines() == ["2", "ok      the parent too", "used", "busy", "0", "1", "same", "not in use", "0",
+                                    "refused", "no disk"]
+    assert "vdb is not used: it has no swap signature" in run.log
+
+
+def test_swap_full(vm):
+    """When RAM and swap are full, one process ends with one line, and the shell goes on."""
+    run = vm([BUSYBOX, "sh", "-c", "/tests/more_than_memory 64; echo status $?; echo the shell goes on"],
+             mem="24M", swap="16M")
+    assert run.out.splitlines()[-2:] == ["status 137", "the shell goes on"], run.out
+    assert run.log.count("out of memory: ended process") == 1
