@@ -15,6 +15,7 @@
 #include "mm/object.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 struct census {
     unsigned violations;
@@ -80,6 +81,27 @@ check_entry(struct census *c, struct space *s, const struct region *r, vaddr_t v
         violation(c, "%#lx: a private page is writable and shared", va);
 }
 
+/* Invariants 3 and 5, for one entry of a table that names anons. */
+static void
+check_anon(struct census *c, const struct anon *a)
+{
+    if (a->frame == NULL && a->slot == 0)
+        violation(c, "an anon has neither frame nor slot");
+    if (a->slot != 0 && !swap_slot_used(a->slot))
+        violation(c, "an anon's slot %#x is not marked used", a->slot);
+    if (a->refs == 0)
+        violation(c, "an anon that a table names has no reference");
+}
+
+static void
+check_shm(struct radix *pages, void *arg)
+{
+    const struct anon *a;
+
+    for (uint64_t i = 0; (a = radix_next(pages, &i, UINT64_MAX)) != NULL; i++)
+        check_anon(arg, a);
+}
+
 static void
 check_space(struct space *s, void *arg)
 {
@@ -87,7 +109,7 @@ check_space(struct space *s, void *arg)
     struct region *r;
     vaddr_t end = 0;
     uint64_t pages = 0, privates = 0;
-    void *a;
+    struct anon *a;
     pte_t *e;
 
     region_for_each (r, s) {
@@ -104,7 +126,8 @@ check_space(struct space *s, void *arg)
         for (uint64_t i = r->start >> PAGE_SHIFT;
              (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
             privates++;
-            c->references += ((struct anon *)a)->frame != NULL;
+            check_anon(c, a);
+            c->references += a->frame != NULL;
             if (r->shared)
                 violation(c, "a private page in the shared region at %#lx", r->start);
         }
@@ -161,6 +184,7 @@ vm_check(void)
 
     mutex_lock(&vm_lock);
     space_for_each(check_space, &c);
+    object_for_each_shm(check_shm, &c);
     space_for_each(count_tables, &tables);
     frame_for_each(check_frame, &c);
     frame_get_stats(&stats);

@@ -160,6 +160,15 @@ slot_is_bad(slot_t slot)
     area_of(slot)->usable--;
 }
 
+bool
+swap_slot_used(slot_t slot)
+{
+    const struct area *a = area_of(slot);
+
+    return slot >> AREA_SHIFT < SWAP_AREAS && a->dev != NULL && page_of(slot) > 0 &&
+           page_of(slot) < a->pages && is_used(a, page_of(slot));
+}
+
 uint64_t
 swap_slots(void)
 {

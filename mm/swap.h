@@ -70,6 +70,9 @@ extern uint64_t swap_pages_out, swap_pages_in;
 /* The slot's bytes are wanted no more. V held. */
 void swap_free(slot_t slot);
 
+/* True if the slot exists and is marked used: for vm_check. V held. */
+bool swap_slot_used(slot_t slot);
+
 /* Slots that there are in all, and those that are free now: 0 without swap. */
 uint64_t swap_slots(void);
 uint64_t swap_free_slots(void);
