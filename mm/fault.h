@@ -36,8 +36,8 @@ struct fault {
     unsigned access;       /* PROT_READ, PROT_WRITE or PROT_EXEC */
     struct region *region; /* found anew in each round */
     struct tlb_batch tlb;
-    struct object
-        *object; /* what FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for (with a reference) */
+    /* What FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for, with a reference. */
+    struct object *object;
     pgidx_t index;
     struct swap_cluster in; /* what FAULT_WAIT_SWAP reads */
     bool read_alone;        /* reading neighbours along failed: this page only */

@@ -47,8 +47,8 @@
  */
 #define FRAMES_SPENT (FRAME_RESERVE + FRAME_CUSHION + 16)
 
-static struct list queue =
-    LIST_INIT(queue); /* V: frames of files, the hand of the clock at the head */
+/* V: the dial of the clock, its head the hand: frames of files and of anons. */
+static struct list queue = LIST_INIT(queue);
 static uint64_t queue_length, file_frames; /* V: all of them, and those of files */
 static bool only_files;                    /* reclaim_drop_caches is at work */
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
@@ -57,9 +57,9 @@ static struct waitq memory_freed = WAITQ_INIT(memory_freed);
 static unsigned waiting;     /* threads in reclaim_wait (atomic) */
 static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
 static uint64_t flush_wanted, flush_done;
-static uint64_t added,
-    fruitless; /* V: frames ever added to the queue; how many when a turn last freed nothing */
-static uint64_t cache_floor; /* frames of files that are left alone: see below */
+static uint64_t added;       /* V: frames that were ever put into the queue */
+static uint64_t fruitless;   /* V: what added was when a turn last freed nothing */
+static uint64_t cache_floor; /* frames of files that are left alone: see above */
 static bool hopeless;        /* the last turn found nothing at all */
 static struct reclaim_stats stats;
 static int (*kill_largest)(void);
@@ -140,8 +140,8 @@ take_anon_page(struct frame *f, struct turn *t)
 {
     struct anon *a = f->anon;
 
-    rmap_remove_all(
-        f, &t->tlb); /* collects the D bits: only now is it known whether it is dirty */
+    /* Collects the D bits: only then is it known whether the page is dirty. */
+    rmap_remove_all(f, &t->tlb);
     f->referenced = false;
     if (!f->dirty && a->slot != 0) {
         anon_leave_frame(a, &t->tlb);
