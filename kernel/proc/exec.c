@@ -185,8 +185,8 @@ choose_owner(struct exec *x)
     const struct inode *i = x->file->inode;
 
     *c = *current_thread()->cred;
-    if (x->script ==
-        NULL) { /* a script's bits do not count: it could be exchanged in between */
+    /* A script's bits do not count: it could be exchanged in between. */
+    if (x->script == NULL) {
         if (i->mode & S_ISUID)
             c->euid = i->uid;
         if ((i->mode & S_ISGID) && (i->mode & S_IXGRP))

@@ -29,8 +29,8 @@ struct line {
 };
 
 static struct spinlock line_lock = SPINLOCK_INIT("strace");
-static const struct thread
-    *open_line; /* line_lock: who began the last line, if it has no end */
+/* line_lock: who began the last line, if it has no end. */
+static const struct thread *open_line;
 
 #define NAME(e) [e] = #e
 static const char *const error_names[] = {
