@@ -45,12 +45,12 @@ tell_who(void)
                 t->task != NULL ? t->task->process->pid : 0);
 }
 
-/* A write to a pipe that nobody reads any more. */
+/* A write to a pipe that nobody reads any more, or to a file that is long enough. */
 static void
-raise_sigpipe(void)
+raise_signal(int sig)
 {
     if (current_process() != NULL)
-        signal_send(current_process(), SIGPIPE, NULL);
+        signal_send(current_process(), sig, NULL);
 }
 
 static void
@@ -71,7 +71,7 @@ kmain_thread(void *unused)
     fs_init();
     procfs_init();
     jobs_init();
-    fs_set_sigpipe_hook(raise_sigpipe);
+    fs_set_signal_hook(raise_signal);
     reclaim_set_hooks(process_kill_largest, shrink_caches);
     (void)boot_option("root", root, sizeof(root));
 

@@ -7,6 +7,7 @@
 #include "kernel/fs/file.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/signal.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/fs/flock.h"
 #include "kernel/fs/path.h"
@@ -19,12 +20,19 @@
 #include "mm/kmalloc.h"
 
 static uint64_t files_alive;
-static void (*sigpipe_hook)(void);
+static void (*signal_hook)(int sig);
 
 void
-fs_set_sigpipe_hook(void (*hook)(void))
+fs_set_signal_hook(void (*hook)(int sig))
 {
-    sigpipe_hook = hook;
+    signal_hook = hook;
+}
+
+void
+fs_raise(int sig)
+{
+    if (signal_hook != NULL)
+        signal_hook(sig);
 }
 
 uint64_t
@@ -134,8 +142,8 @@ file_write(struct file *f, struct uio *u, off_t *pos)
         return 0;
     if (f->stream) {
         n = pos != NULL ? -ESPIPE : f->fops->write(f, u, &none);
-        if (n == -EPIPE && sigpipe_hook != NULL)
-            sigpipe_hook();
+        if (n == -EPIPE)
+            fs_raise(SIGPIPE);
         return n;
     }
     if (pos != NULL) {

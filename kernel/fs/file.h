@@ -113,7 +113,7 @@ int file_check_exec(struct file *f) MUST_CHECK;
 /*
  * file_read, file_write - at *pos, or with pos == NULL at the file's own offset.
  * Check the access mode (-EBADF) and O_APPEND. -ESPIPE for a position on a stream.
- * file_write of a pipe without reader: -EPIPE, after the SIGPIPE hook was called.
+ * file_write of a pipe without reader: -EPIPE, after SIGPIPE was raised.
  */
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
@@ -155,9 +155,11 @@ size_t file_path(struct file *f, char *buf, size_t size);
 size_t inode_path(struct inode *i, char *buf, size_t size);
 
 /*
- * Called when a write finds a pipe without reader: proc raises SIGPIPE in the current thread.
+ * How files raise a signal in the current thread's process: SIGPIPE when a write finds a pipe
+ * without reader, SIGXFSZ when a file would outgrow RLIMIT_FSIZE. No lock held.
  */
-void fs_set_sigpipe_hook(void (*hook)(void));
+void fs_set_signal_hook(void (*hook)(int sig));
+void fs_raise(int sig);
 
 /* Open files alive. */
 uint64_t file_count(void);
@@ -173,6 +175,7 @@ struct files {
     uint32_t refs; /* atomic */
     struct spinlock lock;
     unsigned limit;                        /* L: RLIMIT_NOFILE, soft; at most FILES_MAX */
+    uint64_t size_limit;                   /* RLIMIT_FSIZE, soft: bytes; UINT64_MAX: none */
     unsigned lowest_free;                  /* L: no free descriptor is below */
     struct fd_chunk *chunks[FILES_CHUNKS]; /* L */
 };
@@ -186,6 +189,10 @@ void files_put(struct files *t);
 /* execve: closes what has FD_CLOEXEC. The table must be unshared. */
 void files_close_on_exec(struct files *t);
 void files_set_limit(struct files *t, unsigned limit);
+/* RLIMIT_FSIZE: regular files do not grow beyond @bytes (-EFBIG and SIGXFSZ). */
+void files_set_size_limit(struct files *t, uint64_t bytes);
+/* That of the current thread. */
+uint64_t files_size_limit(void);
 
 /*
  * The file of descriptor @fd of the current thread, referenced; NULL: -EBADF. O_PATH files too.

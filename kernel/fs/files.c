@@ -34,6 +34,7 @@ files_new(void)
     t->refs = 1;
     t->lock = (struct spinlock)SPINLOCK_INIT("files");
     t->limit = FILES_DEFAULT;
+    t->size_limit = UINT64_MAX;
     return t;
 }
 
@@ -88,6 +89,7 @@ copy_chunks(struct files *t, struct files *from)
             file_get(t->chunks[k]->file[__builtin_ctzll(u)]);
     }
     t->limit = from->limit;
+    t->size_limit = from->size_limit;
     t->lowest_free = from->lowest_free;
     return true;
 }
@@ -131,6 +133,20 @@ files_set_limit(struct files *t, unsigned limit)
     spin_lock(&t->lock);
     t->limit = MIN(limit, FILES_MAX);
     spin_unlock(&t->lock);
+}
+
+void
+files_set_size_limit(struct files *t, uint64_t bytes)
+{
+    WRITE_ONCE(t->size_limit, bytes);
+}
+
+uint64_t
+files_size_limit(void)
+{
+    const struct files *t = current_thread()->files;
+
+    return t != NULL ? READ_ONCE(t->size_limit) : UINT64_MAX;
 }
 
 /* The place of @fd, or NULL when it is not open. Lock held. */

@@ -13,6 +13,7 @@
 #include "kernel/fs/file.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/signal.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/fs/super.h"
 #include "kernel/lib/string.h"
@@ -27,6 +28,13 @@ static uint64_t
 max_size(const struct inode *i)
 {
     return i->super->max_size != 0 ? i->super->max_size : (uint64_t)INT64_MAX;
+}
+
+/* Where writes of the current thread end: the file system's limit or the process's. */
+static uint64_t
+write_end(const struct inode *i)
+{
+    return S_ISREG(i->mode) ? MIN(max_size(i), files_size_limit()) : max_size(i);
 }
 
 /* A page of memory that was never written: reading it must not make it. */
@@ -115,9 +123,11 @@ write_chunk(struct inode *i, const char *src, size_t n, uint64_t pos)
     size_t done = 0;
     int err = 0;
 
-    if (pos >= max_size(i))
+    uint64_t end_of_all = write_end(i);
+
+    if (pos >= end_of_all)
         return -EFBIG;
-    n = MIN(n, max_size(i) - pos);
+    n = MIN(n, end_of_all - pos);
     while (done < n && err == 0) {
         size_t m = MIN(PAGE_SIZE - ((pos + done) & PAGE_MASK), n - done);
         err = write_page(i, src + done, m, pos + done);
@@ -224,7 +234,11 @@ regular_read(struct file *f, struct uio *u, off_t *pos)
 static ssize_t
 regular_write(struct file *f, struct uio *u, off_t *pos)
 {
-    return inode_write_uio(f->inode, u, pos, (f->flags & O_APPEND) != 0);
+    ssize_t n = inode_write_uio(f->inode, u, pos, (f->flags & O_APPEND) != 0);
+
+    if (n == -EFBIG && (uint64_t)*pos >= files_size_limit())
+        fs_raise(SIGXFSZ);
+    return n;
 }
 
 /*
@@ -299,11 +313,14 @@ inode_truncate(struct inode *i, uint64_t size)
     if ((i->super->flags & SUPER_READ_ONLY) != 0)
         return -EROFS;
     mutex_lock(&i->lock);
-    int err = i->ops->truncate(i, size);
+    bool too_long = size > i->object.size && size > files_size_limit();
+    int err = too_long ? -EFBIG : i->ops->truncate(i, size);
     if (err == 0) {
         drop_setid(i);
         inode_touch(i, INODE_MTIME | INODE_CTIME);
     }
     mutex_unlock(&i->lock);
+    if (too_long)
+        fs_raise(SIGXFSZ);
     return err;
 }

@@ -5,6 +5,7 @@
 #include "kernel/sys/file.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/signal.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/fs/bdev.h"
 #include "kernel/fs/file.h"
@@ -105,12 +106,16 @@ allocate_file(struct file *f, unsigned mode, int64_t start, int64_t len)
     if (__builtin_add_overflow(start, len, &end) || (uint64_t)end > max)
         return -EFBIG;
     mutex_lock(&i->lock);
-    int err = allocate(i, (uint64_t)start, (uint64_t)end);
+    bool too_long = (uint64_t)end > i->object.size && (uint64_t)end > files_size_limit() &&
+                    (mode & FALLOC_FL_KEEP_SIZE) == 0;
+    int err = too_long ? -EFBIG : allocate(i, (uint64_t)start, (uint64_t)end);
     if (err == 0 && (mode & FALLOC_FL_KEEP_SIZE) == 0 && (uint64_t)end > i->object.size)
         object_resize(&i->object, (uint64_t)end);
     if (err == 0)
         inode_touch(i, INODE_MTIME | INODE_CTIME);
     mutex_unlock(&i->lock);
+    if (too_long)
+        fs_raise(SIGXFSZ);
     return err;
 }
 

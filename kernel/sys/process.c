@@ -326,7 +326,9 @@ apply_limit(unsigned which, uint64_t soft)
     else if (which == RLIMIT_AS)
         s->as_limit = soft;
     mutex_unlock(&s->lock);
-    if (which == RLIMIT_NOFILE)
+    if (which == RLIMIT_FSIZE)
+        files_set_size_limit(current_thread()->files, soft);
+    else if (which == RLIMIT_NOFILE)
         files_set_limit(current_thread()->files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
 }
 
