@@ -64,6 +64,8 @@ struct file {
     pid_t owner;   /* F_SETOWN: kept, not used */
     uint8_t flock; /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
     bool stream;   /* has no offset: P is not taken */
+    /* pipe.c: writers that a FIFO had had when this reader found none */
+    uint64_t no_writer_since;
 };
 
 extern const struct file_ops regular_file_ops;

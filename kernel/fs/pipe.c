@@ -234,7 +234,8 @@ pipe_poll(struct file *f, struct poll_table *t)
         poll_wait(t, &p->readable);
         if (pipe_used(p) > 0)
             events |= POLLIN | POLLRDNORM;
-        if (READ_ONCE(p->writers) == 0)
+        /* A reader that came before any writer has lost none yet. */
+        if (READ_ONCE(p->writers) == 0 && READ_ONCE(p->writer_opens) != f->no_writer_since)
             events |= POLLHUP;
     }
     if (file_writable(f)) {
@@ -342,6 +343,8 @@ fifo_open(struct file *f)
     f->private = p;
     f->fops = &pipe_file_ops;
     pipe_count(f, p, 1);
+    bool lonely = READ_ONCE(p->writers) == 0 && i->super != &pipe_super;
+    f->no_writer_since = lonely ? seen : UINT64_MAX;
     int err = wait_other_side(f, p, seen);
     if (err != 0)
         pipe_release(f);
