@@ -100,7 +100,7 @@ open_last(struct path_last *l, unsigned flags, mode_t mode, struct file **out)
         struct dentry *to;
         err = d->inode->ops->follow(d->inode, &to);
         if (err == 0) {
-            err = file_open_dentry(to, flags, out);
+            err = S_ISDIR(to->inode->mode) ? -EISDIR : file_open_dentry(to, flags, out);
             dentry_put(to);
         }
     } else {

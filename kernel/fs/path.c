@@ -308,9 +308,10 @@ walk_link(struct path_last *w, struct dentry *d, bool slash)
     if (link->ops->follow == NULL)
         return walk_push(w, link, slash);
     int err = link->ops->follow(link, &to);
-    if (err == 0)
-        walk_move(w, dentry_cross(to));
-    return err;
+    if (err != 0)
+        return err;
+    walk_move(w, dentry_cross(to));
+    return slash && !S_ISDIR(w->parent->inode->mode) ? -ENOTDIR : 0;
 }
 
 /*

@@ -280,9 +280,13 @@ const struct file_ops regular_file_ops = {
 static off_t
 directory_seek(struct file *f, off_t off, int whence)
 {
-    off_t to = whence == SEEK_CUR ? f->offset + off : off;
+    off_t to;
 
-    return (whence == SEEK_SET || whence == SEEK_CUR) && to >= 0 ? to : -EINVAL;
+    if (whence != SEEK_SET && whence != SEEK_CUR)
+        return -EINVAL;
+    if (__builtin_add_overflow(whence == SEEK_CUR ? f->offset : 0, off, &to))
+        return -EOVERFLOW;
+    return to >= 0 ? to : -EINVAL;
 }
 
 const struct file_ops directory_file_ops = {.seek = directory_seek};
