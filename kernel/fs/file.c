@@ -163,16 +163,6 @@ file_write_kernel(struct file *f, const void *buf, size_t n)
     return file_write(f, &u, NULL);
 }
 
-ssize_t
-file_read_kernel(struct file *f, void *buf, size_t n)
-{
-    struct iovec iov;
-    struct uio u;
-
-    uio_init_kernel(&u, &iov, buf, n);
-    return file_read(f, &u, NULL);
-}
-
 off_t
 file_seek(struct file *f, off_t off, int whence)
 {

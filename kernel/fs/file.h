@@ -121,7 +121,6 @@ ssize_t file_read(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 /* Whole buffers of kernel memory, at the file's own offset (core dumps). */
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n) MUST_CHECK;
-ssize_t file_read_kernel(struct file *f, void *buf, size_t n) MUST_CHECK;
 
 off_t file_seek(struct file *f, off_t off, int whence) MUST_CHECK;
 unsigned file_poll(struct file *f, struct poll_table *t);

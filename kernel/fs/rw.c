@@ -201,16 +201,6 @@ inode_read_kernel(struct inode *i, void *buf, size_t n, off_t off)
     return inode_read_uio(i, &u, &off);
 }
 
-ssize_t
-inode_write_kernel(struct inode *i, const void *buf, size_t n, off_t off)
-{
-    struct iovec iov;
-    struct uio u;
-
-    uio_init_kernel(&u, &iov, (void *)(uintptr_t)buf, n);
-    return inode_write_uio(i, &u, &off, false);
-}
-
 static ssize_t
 regular_read(struct file *f, struct uio *u, off_t *pos)
 {
