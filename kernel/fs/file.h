@@ -94,8 +94,8 @@ void file_put(struct file *f);
 int file_new(struct inode *inode, struct dentry *dentry, unsigned flags,
              struct file **out) MUST_CHECK;
 
-/* open() with a path from the kernel. Sleeps. */
-int file_open_path(const char *path, unsigned flags, mode_t mode, struct file **out) MUST_CHECK;
+/* Opens a path from the kernel to be read. Sleeps. */
+int file_open_path(const char *path, struct file **out) MUST_CHECK;
 /*
  * file_open_at - open a file to execute it (execve, execveat).
  * @flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
