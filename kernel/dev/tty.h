@@ -65,7 +65,6 @@ struct tty {
  */
 struct tty_upcalls {
     void (*signal_group)(pid_t pgrp, int sig);
-    pid_t (*caller_pid)(void);
     pid_t (*caller_pgrp)(void);
     pid_t (*caller_session)(void);
     bool (*caller_is_session_leader)(void);
