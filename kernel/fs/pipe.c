@@ -149,6 +149,21 @@ pipe_give(struct pipe *p, struct uio *u, size_t n)
     return err;
 }
 
+/* The same, all or nothing: what PIPE_BUF promises holds for a bad address and no memory too. */
+static int
+pipe_give_whole(struct pipe *p, struct uio *u, size_t n)
+{
+    struct uio before = *u;
+    uint64_t head = p->head;
+    int err = pipe_give(p, u, n);
+
+    if (err != 0) {
+        *u = before;
+        p->head = head;
+    }
+    return err;
+}
+
 static ssize_t
 pipe_read(struct file *f, struct uio *u, off_t *pos UNUSED)
 {
@@ -198,7 +213,8 @@ write_step(struct file *f, struct pipe *p, struct uio *u, size_t need)
         return -EPIPE;
     if (pipe_room(p) < need)
         return wait_room(f, p, need);
-    int err = pipe_give(p, u, MIN(u->left, pipe_room(p)));
+    int err =
+        need > 1 ? pipe_give_whole(p, u, need) : pipe_give(p, u, MIN(u->left, pipe_room(p)));
     waitq_wake_all(&p->readable);
     if (err == -ENOMEM) {
         mutex_unlock(&p->lock);
