@@ -137,12 +137,6 @@ dma_alloc(unsigned pages)
     return f != NULL ? frame_data(f) : NULL;
 }
 
-bool
-kvmap_is_guard(vaddr_t va)
-{
-    return va >= KVMAP_BASE && va < next_free && pagetable_kernel_entry(va).bits == 0;
-}
-
 void
 kvmap_get_overhead(uint64_t *notes, uint64_t *tables)
 {

@@ -31,9 +31,6 @@ void *kvmap_device(paddr_t pa, size_t len, bool write_combining) MUST_CHECK;
  */
 void *dma_alloc(unsigned pages) MUST_CHECK;
 
-/* True if @va lies in the guard page below some kernel stack: for the panic's words. */
-bool kvmap_is_guard(vaddr_t va);
-
 /*
  * kvmap_get_overhead - what is kept to manage addresses, and grows with the most
  * that were ever in use at once.

@@ -237,23 +237,6 @@ kernel_entry_make(vaddr_t va, int to_level)
     return &table[pt_index(va, to_level)];
 }
 
-pte_t
-pagetable_kernel_entry(vaddr_t va)
-{
-    pte_t *table = table_at(kernel_root);
-
-    for (int level = PT_LEVELS; level > 1; level--) {
-        pte_t e = table[pt_index(va, level)];
-
-        if (!pte_present(e))
-            return (pte_t){0};
-        if (e.bits & PTE_PS)
-            return e;
-        table = table_at(pte_addr(e));
-    }
-    return table[pt_index(va, 1)];
-}
-
 int
 pagetable_map_kernel(vaddr_t va, paddr_t pa, uint64_t bits)
 {

@@ -72,6 +72,3 @@ paddr_t pagetable_unmap_kernel(vaddr_t va);
 
 /* Prints the walk of @va through @root, level by level, in words (panic, debugging). */
 void pagetable_print_walk(paddr_t root, vaddr_t va);
-
-/* The kernel's last-level entry for @va; all zero when a table is missing. */
-pte_t pagetable_kernel_entry(vaddr_t va);

@@ -83,11 +83,8 @@ struct flock {
 #define X_OK 1
 
 #define RENAME_NOREPLACE 1U
-#define RENAME_EXCHANGE  2U
-#define RENAME_WHITEOUT  4U
 
-#define FALLOC_FL_KEEP_SIZE  1
-#define FALLOC_FL_PUNCH_HOLE 2
+#define FALLOC_FL_KEEP_SIZE 1
 
 #define CLOSE_RANGE_UNSHARE 2U
 #define CLOSE_RANGE_CLOEXEC 4U

@@ -16,12 +16,9 @@
 #define POLLRDBAND 0x0080U
 #define POLLWRNORM 0x0100U
 #define POLLWRBAND 0x0200U
-#define POLLRDHUP  0x2000U
 
 struct abi_pollfd {
     int32_t fd;
     int16_t events;
     int16_t revents;
 };
-
-#define FD_SETSIZE 1024

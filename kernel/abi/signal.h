@@ -60,20 +60,16 @@ typedef uint64_t sigset_t; /* bit n-1: signal n */
 #define SIG_UNBLOCK 1
 #define SIG_SETMASK 2
 
-#define SS_ONSTACK    1
-#define SS_DISABLE    2
-#define SS_AUTODISARM (1U << 31)
-#define MINSIGSTKSZ   2048
+#define SS_ONSTACK  1
+#define SS_DISABLE  2
+#define MINSIGSTKSZ 2048
 
 #define SI_USER   0
 #define SI_KERNEL 0x80
-#define SI_QUEUE  (-1)
-#define SI_TIMER  (-2)
 #define SI_TKILL  (-6)
 
 #define ILL_ILLOPN    2
 #define FPE_INTDIV    1
-#define FPE_INTOVF    2
 #define FPE_FLTDIV    3
 #define FPE_FLTOVF    4
 #define FPE_FLTUND    5
@@ -88,7 +84,6 @@ typedef uint64_t sigset_t; /* bit n-1: signal n */
 #define CLD_EXITED    1
 #define CLD_KILLED    2
 #define CLD_DUMPED    3
-#define CLD_TRAPPED   4
 #define CLD_STOPPED   5
 #define CLD_CONTINUED 6
 

@@ -34,7 +34,6 @@ struct winsize {
 #define VEOF     4
 #define VTIME    5
 #define VMIN     6
-#define VSWTC    7
 #define VSTART   8
 #define VSTOP    9
 #define VSUSP    10
@@ -46,11 +45,6 @@ struct winsize {
 #define VEOL2    16
 
 /* c_iflag */
-#define IGNBRK  0000001
-#define BRKINT  0000002
-#define IGNPAR  0000004
-#define PARMRK  0000010
-#define INPCK   0000020
 #define ISTRIP  0000040
 #define INLCR   0000100
 #define IGNCR   0000200
@@ -58,7 +52,6 @@ struct winsize {
 #define IUCLC   0001000
 #define IXON    0002000
 #define IXANY   0004000
-#define IXOFF   0010000
 #define IMAXBEL 0020000
 #define IUTF8   0040000
 
@@ -77,7 +70,6 @@ struct winsize {
 #define CREAD   0000200
 #define HUPCL   0002000
 #define CLOCAL  0004000
-#define B38400  0000017
 #define B115200 0010002
 
 /* c_lflag */
@@ -90,7 +82,6 @@ struct winsize {
 #define NOFLSH  0000200
 #define TOSTOP  0000400
 #define ECHOCTL 0001000
-#define ECHOPRT 0002000
 #define ECHOKE  0004000
 #define IEXTEN  0100000
 

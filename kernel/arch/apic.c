@@ -24,8 +24,6 @@
 #define REG_TPR          0x080
 #define REG_EOI          0x0b0
 #define REG_SPURIOUS     0x0f0
-#define REG_ICR          0x300
-#define REG_ICR_HIGH     0x310 /* x2APIC: ICR is one 64-bit MSR */
 #define REG_LVT_TIMER    0x320
 #define REG_LVT_LINT0    0x350
 #define REG_LVT_LINT1    0x360
@@ -37,7 +35,6 @@
 #define SPURIOUS_ENABLE (1U << 8)
 #define LVT_MASKED      (1U << 16)
 #define LVT_NMI         (4U << 8)
-#define ICR_PENDING     (1U << 12)
 #define TIMER_DIVIDE_16 3
 
 #define PIC1 0x20
@@ -114,22 +111,6 @@ void
 apic_eoi(void)
 {
     apic_write(REG_EOI, 0);
-}
-
-void
-apic_send_ipi(unsigned apic_id, unsigned vector)
-{
-    if (regs == NULL) {
-        wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)apic_id << 32 | vector);
-        return;
-    }
-    irq_push_off(); /* the two halves belong together */
-    while (apic_read(REG_ICR) & ICR_PENDING)
-        cpu_relax();
-    apic_write(REG_ICR_HIGH, apic_id << 24);
-    apic_write(REG_ICR,
-               vector); /* fixed delivery, to one, by physical id; this write sends it */
-    irq_pop_off();
 }
 
 void

@@ -25,13 +25,6 @@ void apic_init_cpu(void);
 void apic_eoi(void);
 
 /*
- * apic_send_ipi - interrupt another CPU.
- * @apic_id: cpu->apic_id.  @vector: IRQ_TLB, IRQ_RESCHED.
- * Returns when the message is on its way.
- */
-void apic_send_ipi(unsigned apic_id, unsigned vector);
-
-/*
  * Timer steps are bus cycles divided by 16; @steps of 0 stops it, others give one IRQ_TIMER
  * when they have passed.
  */

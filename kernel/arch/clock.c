@@ -76,15 +76,6 @@ clock_realtime(void)
     return realtime_start + clock_now();
 }
 
-void
-clock_delay(nsec_t ns)
-{
-    nsec_t end = clock_now() + ns;
-
-    while (clock_now() < end)
-        cpu_relax();
-}
-
 /* An alarm further away than the timer can count is set again by clock_alarm_due(). */
 static void
 start_timer(nsec_t when)

@@ -28,9 +28,6 @@ void clock_set_alarm(nsec_t when);
 void clock_hold_alarm(void);
 void clock_release_alarm(void);
 
-/* Busy-waits; for device bring-up only. */
-void clock_delay(nsec_t ns);
-
 /* Calibrates; called once on the boot CPU, after apic_init(). */
 void clock_init(void);
 

@@ -114,26 +114,20 @@ static void
 read_features(void)
 {
     struct cpu_features *f = &cpu_features;
-    uint32_t max[4], r1[4], r7[4] = {0}, ext[4];
+    uint32_t max[4], r1[4], r7[4] = {0};
 
     cpuid(0, 0, max);
     cpuid(1, 0, r1);
     if (max[0] >= 7)
         cpuid(7, 0, r7);
-    cpuid(0x80000001, 0, ext);
 
-    f->pcid = bit(r1[2], 17);
-    f->tsc_deadline = bit(r1[2], 24);
     f->xsave = bit(r1[2], 26) && max[0] >= 0xd;
     f->rdrand = bit(r1[2], 30);
     f->fsgsbase = bit(r7[1], 0);
     f->smep = bit(r7[1], 7);
-    f->invpcid = bit(r7[1], 10);
     f->rdseed = bit(r7[1], 18);
     f->smap = bit(r7[1], 20);
     f->umip = bit(r7[2], 2);
-    f->syscall = bit(ext[3], 11);
-    f->rdtscp = bit(ext[3], 27);
     f->hwcap = r1[3];
     f->hwcap2 = f->fsgsbase ? HWCAP2_FSGSBASE : 0;
 }

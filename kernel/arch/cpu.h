@@ -63,8 +63,7 @@ extern unsigned cpu_count;
 
 /* What CPUID offered and the kernel turned on; filled in before kmain(). */
 struct cpu_features {
-    bool smep, smap, umip, fsgsbase, xsave, pcid, invpcid, rdrand, rdseed, rdtscp, tsc_deadline,
-        syscall;
+    bool smep, smap, umip, fsgsbase, xsave, rdrand, rdseed;
     uint32_t hwcap;  /* CPUID.1:EDX, for AT_HWCAP */
     uint32_t hwcap2; /* AT_HWCAP2: bit 1 = FSGSBASE usable */
 };

@@ -62,7 +62,6 @@ spin_lock(struct spinlock *l)
         free = 0;
         cpu_relax();
     }
-    l->cpu = me - 1;
 }
 
 void

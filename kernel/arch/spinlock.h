@@ -12,14 +12,13 @@
 #include "kernel/lib/types.h"
 
 struct spinlock {
-    uint32_t held;
-    uint32_t cpu; /* holder's id, valid while held */
+    uint32_t held; /* 0, or the holder's CPU + 1 */
     const char *name;
 };
 
-#define SPINLOCK_INIT(text)                 \
-    {                                       \
-        .held = 0, .cpu = 0, .name = (text) \
+#define SPINLOCK_INIT(text)       \
+    {                             \
+        .held = 0, .name = (text) \
     }
 
 void spin_lock(struct spinlock *l);

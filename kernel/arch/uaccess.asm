@@ -117,22 +117,3 @@ uaccess_strncpy:
     jmp .end
 
     fixup .load, .fault
-
-; bool uaccess_cmpxchg(uint32_t *p, uint32_t expect, uint32_t desired, uint32_t *old)
-; Returns false on a fault.
-global uaccess_cmpxchg
-uaccess_cmpxchg:
-    STAC
-    mov eax, esi
-.exchange:
-    lock cmpxchg [rdi], edx
-    CLAC
-    mov [rcx], eax
-    mov eax, 1
-    ret
-.fault:
-    CLAC
-    xor eax, eax
-    ret
-
-    fixup .exchange, .fault

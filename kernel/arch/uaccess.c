@@ -64,13 +64,3 @@ strncpy_from_user(char *dst, vaddr_t src, size_t size)
         return n;
     return room < size ? -EFAULT : -ENAMETOOLONG;
 }
-
-int
-uaccess_cmpxchg32(vaddr_t addr, uint32_t expect, uint32_t desired, uint32_t *old)
-{
-    ASSERT(addr % 4 == 0);
-
-    if (!range_ok(addr, sizeof(uint32_t)))
-        return -EFAULT;
-    return uaccess_cmpxchg((uint32_t *)addr, expect, desired, old) ? 0 : -EFAULT;
-}

@@ -38,10 +38,3 @@ size_t copy_to_user_partial(vaddr_t dst, const void *src, size_t n) MUST_CHECK;
  *          within @size bytes.
  */
 ssize_t strncpy_from_user(char *dst, vaddr_t src, size_t size) MUST_CHECK;
-
-/*
- * uaccess_cmpxchg32 - atomic compare and exchange on a user word (futex).
- * Returns: 0 with *old = the value found, or -EFAULT.
- */
-int uaccess_cmpxchg32(vaddr_t addr, uint32_t expect, uint32_t desired,
-                      uint32_t *old) MUST_CHECK;

@@ -23,7 +23,6 @@
 #define REG_ID            0x00
 #define REG_COMMAND       0x04
 #define REG_STATUS        0x06
-#define REG_CLASS         0x0a
 #define REG_HEADER        0x0e
 #define REG_BAR           0x10
 #define REG_SECONDARY_BUS 0x19
@@ -101,12 +100,9 @@ static void
 add_function(struct pci_device d, uint32_t id)
 {
     uint8_t header = pci_read8(&d, REG_HEADER) & HEADER_TYPE;
-    uint16_t class = pci_read16(&d, REG_CLASS);
 
     d.vendor = (uint16_t)id;
     d.device = (uint16_t)(id >> 16);
-    d.class_code = (uint8_t)(class >> 8);
-    d.subclass = (uint8_t) class;
     if (device_count < PCI_DEVICES_MAX)
         devices[device_count++] = d;
     else

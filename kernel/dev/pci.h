@@ -16,7 +16,6 @@
 struct pci_device {
     uint8_t bus, slot, function;
     uint16_t vendor, device;
-    uint8_t class_code, subclass;
     volatile uint32_t *msix_table; /* NULL until pci_msix_enable */
     unsigned msix_entries;
 };

@@ -83,7 +83,7 @@ input_thread(void *arg)
         while (raw_take(tty, &c)) {
             spin_lock(&tty->lock);
             was_stopped = tty->stopped;
-            sig = tty->hung_up ? 0 : line_receive(tty, c);
+            sig = line_receive(tty, c);
             stopped = tty->stopped;
             spin_unlock(&tty->lock);
 
@@ -131,7 +131,7 @@ read_event(struct tty *tty, uint32_t mode)
     bool event;
 
     spin_lock(&tty->lock);
-    event = tty->hung_up || line_ready(tty) || ((tty->termios.c_lflag ^ mode) & ICANON);
+    event = line_ready(tty) || ((tty->termios.c_lflag ^ mode) & ICANON);
     spin_unlock(&tty->lock);
     return event;
 }
@@ -155,13 +155,12 @@ read_chunk(struct tty *tty, struct reading *r)
 {
     uint8_t buf[CHUNK];
     size_t n, size = MIN(sizeof(buf), r->uio->left);
-    bool end, hung_up, more;
+    bool end, more;
 
     spin_lock(&tty->lock);
     r->mode = tty->termios.c_lflag;
     r->min = tty->termios.c_cc[VMIN];
     r->time = tty->termios.c_cc[VTIME];
-    hung_up = tty->hung_up;
     n = line_take(tty, buf, size, &end);
     more = line_ready(tty);
     spin_unlock(&tty->lock);
@@ -169,7 +168,7 @@ read_chunk(struct tty *tty, struct reading *r)
     if (n > 0 && uio_put(r->uio, buf, n) != 0)
         return -EFAULT;
     r->total += (ssize_t)n;
-    if (hung_up || end || r->uio->left == 0)
+    if (end || r->uio->left == 0)
         return READ_DONE;
     if (n == size && n > 0 && more)
         return READ_MORE;
@@ -220,38 +219,28 @@ tty_read(struct tty *tty, struct uio *u, bool nonblock)
 
 /* Writing. */
 
-/*
- * Sends @n bytes if that can be done now. Returns 1; 0 when there is no room or ^S; -EIO after
- * a hang-up.
- */
-static int
+/* Sends @n bytes if that can be done now. False: there is no room, or ^S. */
+static bool
 try_output(struct tty *tty, const char *buf, size_t n)
 {
-    int done = 0;
-
     spin_lock(&tty->lock);
-    if (tty->hung_up) {
-        done = -EIO;
-    } else if (!tty->stopped && tty->ops->room(tty) >= n * LINE_EXPANSION) {
+    bool can = !tty->stopped && tty->ops->room(tty) >= n * LINE_EXPANSION;
+    if (can)
         line_output(tty, buf, n);
-        done = 1;
-    }
     spin_unlock(&tty->lock);
-    return done;
+    return can;
 }
 
-/* The same, waiting until it can be done. Returns 0, -EAGAIN, -EIO or -ERESTARTSYS. */
+/* The same, waiting until it can be done. Returns 0, -EAGAIN or -ERESTARTSYS. */
 static int
 output(struct tty *tty, const char *buf, size_t n, bool nonblock)
 {
-    int done = try_output(tty, buf, n);
-
-    if (done == 0 && nonblock)
+    if (try_output(tty, buf, n))
+        return 0;
+    if (nonblock)
         return -EAGAIN;
-    if (done == 0 &&
-        wait_event_interruptible(&tty->writable, (done = try_output(tty, buf, n)) != 0) != 0)
-        return -ERESTARTSYS;
-    return MIN(done, 0);
+    return wait_event_interruptible(&tty->writable, try_output(tty, buf, n)) != 0 ? -ERESTARTSYS
+                                                                                  : 0;
 }
 
 ssize_t
@@ -285,11 +274,9 @@ tty_poll(struct tty *tty)
     unsigned mask = 0;
 
     spin_lock(&tty->lock);
-    if (tty->hung_up)
-        mask |= POLLHUP | POLLIN | POLLRDNORM;
     if (line_ready(tty))
         mask |= POLLIN | POLLRDNORM;
-    if (!tty->hung_up && !tty->stopped && tty->ops->room(tty) >= CHUNK * LINE_EXPANSION)
+    if (!tty->stopped && tty->ops->room(tty) >= CHUNK * LINE_EXPANSION)
         mask |= POLLOUT | POLLWRNORM;
     spin_unlock(&tty->lock);
     return mask;

@@ -40,7 +40,6 @@ struct tty {
     struct winsize winsize; /* T */
     pid_t session;          /* T: 0: nobody's controlling terminal */
     pid_t foreground;       /* T: process group; 0: none */
-    bool hung_up;           /* T: reads end, writes fail, for ever */
     bool stopped;           /* T: output held by ^S */
     bool literal_next;      /* T: ^V was typed */
     unsigned column;        /* T: of the output cursor, for tabs and erasing */
@@ -51,8 +50,8 @@ struct tty {
     uint8_t input[TTY_INPUT_SIZE];
     uint64_t line_end[TTY_INPUT_SIZE / 64]; /* bit set: a line ends with this byte */
 
-    struct waitq readable; /* input came, or hang-up */
-    struct waitq writable; /* room came, ^Q, or hang-up */
+    struct waitq readable; /* input came */
+    struct waitq writable; /* room came, or ^Q */
 
     struct spinlock raw_lock;    /* R */
     uint32_t raw_read, raw_head; /* R */
@@ -66,7 +65,6 @@ struct tty {
  */
 struct tty_upcalls {
     void (*signal_group)(pid_t pgrp, int sig);
-    pid_t (*caller_pid)(void);
     pid_t (*caller_pgrp)(void);
     pid_t (*caller_session)(void);
     bool (*caller_is_session_leader)(void);
@@ -108,7 +106,7 @@ void tty_open(struct tty *tty, bool noctty);
 /*
  * tty_read, tty_write - as read() and write() on a terminal (POSIX 11.1).
  * Sleep, interruptibly, unless @nonblock; no lock held.
- * Return: bytes moved; 0 for ^D or after a hang-up; -EAGAIN; -EIO; -EFAULT;
+ * Return: bytes moved; 0 for ^D; -EAGAIN; -EIO; -EFAULT;
  *         -ERESTARTSYS when a signal came first, a SIGTTIN or SIGTTOU to the caller's group
  *         included.
  */
@@ -123,7 +121,7 @@ ssize_t tty_write(struct tty *tty, struct uio *u, bool nonblock);
  */
 int tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg);
 
-/* POLLIN, POLLOUT, POLLHUP as they hold now. Wait on tty->readable and tty->writable. */
+/* POLLIN and POLLOUT as they hold now. Wait on tty->readable and tty->writable. */
 unsigned tty_poll(struct tty *tty);
 
 /*
@@ -132,12 +130,6 @@ unsigned tty_poll(struct tty *tty);
  * Does nothing when @session does not own it.
  */
 void tty_session_ended(struct tty *tty, pid_t session);
-
-/*
- * The line is gone: SIGHUP and SIGCONT to the session's foreground group, reads give 0, writes
- * -EIO.
- */
-void tty_hangup(struct tty *tty);
 
 /* Pushes what was written to the wire: waits, at most a second. */
 void tty_drain(struct tty *tty);

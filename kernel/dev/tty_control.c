@@ -122,19 +122,6 @@ tty_session_ended(struct tty *tty, pid_t session)
     up->signal_group(group, SIGCONT);
 }
 
-void
-tty_hangup(struct tty *tty)
-{
-    spin_lock(&tty->lock);
-    tty->hung_up = true;
-    line_flush(tty);
-    spin_unlock(&tty->lock);
-    waitq_wake_all(&tty->readable);
-    waitq_wake_all(&tty->writable);
-    tty_signal_foreground(tty, SIGHUP);
-    tty_signal_foreground(tty, SIGCONT);
-}
-
 static int
 set_controlling(struct tty *tty)
 {
@@ -343,8 +330,6 @@ send_break(struct tty *tty)
 int
 tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg)
 {
-    if (READ_ONCE(tty->hung_up))
-        return -EIO;
     switch (cmd) {
     case TCGETS:
         return get_termios(tty, arg);

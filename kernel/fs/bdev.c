@@ -167,17 +167,6 @@ bdev_object(struct block_device *dev)
     return b != NULL ? &b->inode.object : NULL;
 }
 
-struct inode *
-bdev_inode(struct block_device *dev)
-{
-    struct bdev *b = bdev_find(dev);
-
-    if (b == NULL)
-        return NULL;
-    inode_get(&b->inode);
-    return &b->inode;
-}
-
 int
 bdev_sync(struct block_device *dev)
 {

@@ -5,7 +5,7 @@
  *     metadata here (superblock, bitmaps, inode tables, indirect blocks), so there is one
  *     cache.
  *   - What a file system caches of a file's contents is in the file's own object, never here:
- *     a block must not be in both while one of them is dirty (bdev_forget).
+ *     a block must not be in both while one of them is dirty.
  */
 #pragma once
 
@@ -18,9 +18,6 @@
  * Made at the first call.  Returns NULL when there is no memory.  Sleeps.
  */
 struct object *bdev_object(struct block_device *dev) MUST_CHECK;
-
-/* Its inode, with a reference: what /dev/vda opens. NULL: no memory. */
-struct inode *bdev_inode(struct block_device *dev) MUST_CHECK;
 
 /*
  * bdev_io - one run of pages to or from consecutive sectors, as read_pages and write_pages need

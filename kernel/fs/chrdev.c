@@ -413,7 +413,8 @@ const struct chrdev chrdev_table[] = {
     {NULL, 0, 0, NULL},
 };
 
-const struct chrdev *
+/* NULL: no such device. */
+static const struct chrdev *
 chrdev_find(dev_t number)
 {
     for (const struct chrdev *d = chrdev_table; d->name != NULL; d++) {

@@ -18,9 +18,6 @@ struct chrdev {
 /* The devices there are, in a table that ends with name == NULL. */
 extern const struct chrdev chrdev_table[];
 
-/* NULL: no such device. */
-const struct chrdev *chrdev_find(dev_t number);
-
 /* Operations of device inodes: open finds the driver's and puts them into the file. -ENXIO. */
 extern const struct file_ops chrdev_file_ops;
 extern const struct file_ops blkdev_file_ops; /* bdev.c */

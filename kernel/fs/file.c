@@ -105,6 +105,15 @@ file_check_exec(struct file *f)
     return inode_permission(f->inode, X_OK) == 0 ? 0 : -EACCES;
 }
 
+/* No byte lies beyond the largest offset. */
+static bool
+runs_over(off_t pos, size_t n)
+{
+    off_t end;
+
+    return __builtin_add_overflow(pos, n, &end);
+}
+
 ssize_t
 file_read(struct file *f, struct uio *u, off_t *pos)
 {
@@ -121,9 +130,9 @@ file_read(struct file *f, struct uio *u, off_t *pos)
     if (f->stream)
         return pos != NULL ? -ESPIPE : f->fops->read(f, u, &none);
     if (pos != NULL)
-        return f->fops->read(f, u, pos);
+        return runs_over(*pos, u->left) ? -EINVAL : f->fops->read(f, u, pos);
     mutex_lock(&f->offset_lock);
-    ssize_t n = f->fops->read(f, u, &f->offset);
+    ssize_t n = runs_over(f->offset, u->left) ? -EINVAL : f->fops->read(f, u, &f->offset);
     mutex_unlock(&f->offset_lock);
     return n;
 }
@@ -147,10 +156,10 @@ file_write(struct file *f, struct uio *u, off_t *pos)
         return n;
     }
     if (pos != NULL) {
-        n = f->fops->write(f, u, pos);
+        n = runs_over(*pos, u->left) ? -EINVAL : f->fops->write(f, u, pos);
     } else {
         mutex_lock(&f->offset_lock);
-        n = f->fops->write(f, u, &f->offset);
+        n = runs_over(f->offset, u->left) ? -EINVAL : f->fops->write(f, u, &f->offset);
         mutex_unlock(&f->offset_lock);
     }
     if (n > 0 && (f->flags & (O_SYNC | O_DSYNC)) != 0 && S_ISREG(f->inode->mode)) {
@@ -169,16 +178,6 @@ file_write_kernel(struct file *f, const void *buf, size_t n)
 
     uio_init_kernel(&u, &iov, (void *)(uintptr_t)buf, n);
     return file_write(f, &u, NULL);
-}
-
-ssize_t
-file_read_kernel(struct file *f, void *buf, size_t n)
-{
-    struct iovec iov;
-    struct uio u;
-
-    uio_init_kernel(&u, &iov, buf, n);
-    return file_read(f, &u, NULL);
 }
 
 off_t

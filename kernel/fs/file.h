@@ -64,6 +64,8 @@ struct file {
     pid_t owner;   /* F_SETOWN: kept, not used */
     uint8_t flock; /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
     bool stream;   /* has no offset: P is not taken */
+    /* pipe.c: writers that a FIFO had had when this reader found none */
+    uint64_t no_writer_since;
 };
 
 extern const struct file_ops regular_file_ops;
@@ -92,8 +94,8 @@ void file_put(struct file *f);
 int file_new(struct inode *inode, struct dentry *dentry, unsigned flags,
              struct file **out) MUST_CHECK;
 
-/* open() with a path from the kernel. Sleeps. */
-int file_open_path(const char *path, unsigned flags, mode_t mode, struct file **out) MUST_CHECK;
+/* Opens a path from the kernel to be read. Sleeps. */
+int file_open_path(const char *path, struct file **out) MUST_CHECK;
 /*
  * file_open_at - open a file to execute it (execve, execveat).
  * @flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
@@ -119,7 +121,6 @@ ssize_t file_read(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 /* Whole buffers of kernel memory, at the file's own offset (core dumps). */
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n) MUST_CHECK;
-ssize_t file_read_kernel(struct file *f, void *buf, size_t n) MUST_CHECK;
 
 off_t file_seek(struct file *f, off_t off, int whence) MUST_CHECK;
 unsigned file_poll(struct file *f, struct poll_table *t);

@@ -100,7 +100,7 @@ open_last(struct path_last *l, unsigned flags, mode_t mode, struct file **out)
         struct dentry *to;
         err = d->inode->ops->follow(d->inode, &to);
         if (err == 0) {
-            err = file_open_dentry(to, flags, out);
+            err = S_ISDIR(to->inode->mode) ? -EISDIR : file_open_dentry(to, flags, out);
             dentry_put(to);
         }
     } else {
@@ -156,20 +156,12 @@ open_existing(struct dentry *d, unsigned flags, struct file **out)
 }
 
 int
-file_open_path(const char *path, unsigned flags, mode_t mode, struct file **out)
+file_open_path(const char *path, struct file **out)
 {
-    struct path_last l;
     struct dentry *d;
-    int err = check_flags(&flags);
+    int err = path_walk(AT_FDCWD, path, PATH_FOLLOW, &d);
 
-    if (err != 0)
-        return err;
-    if ((flags & O_CREAT) != 0) {
-        err = path_parent(AT_FDCWD, path, &l);
-        return err != 0 ? err : open_creating(&l, flags, mode, out);
-    }
-    err = path_walk(AT_FDCWD, path, walk_flags(flags), &d);
-    return err != 0 ? err : open_existing(d, flags, out);
+    return err != 0 ? err : open_existing(d, O_RDONLY, out);
 }
 
 int
@@ -193,11 +185,8 @@ int
 file_open_at(int dirfd, vaddr_t upath, unsigned flags, struct file **out)
 {
     struct dentry *d;
-    unsigned how = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : PATH_FOLLOW;
+    int err = path_walk_at(dirfd, upath, flags, &d);
 
-    if ((flags & AT_EMPTY_PATH) != 0)
-        how |= PATH_EMPTY;
-    int err = path_walk_user(dirfd, upath, how, &d);
     if (err != 0)
         return err;
     if (S_ISLNK(d->inode->mode))

@@ -103,6 +103,9 @@ flock_set(struct file *f, unsigned type, bool wait)
     struct flocked *fresh = kmalloc(sizeof(*fresh));
     if (fresh == NULL)
         return -ENOMEM;
+    /* The old lock goes first, for good: two sharers that both want all must not wait for ever. */
+    if (READ_ONCE(f->flock) != type)
+        flock_release(f);
     if (!wait)
         err = flock_try(f, type, &fresh) ? 0 : -EAGAIN;
     else if (wait_event_interruptible(&locks_changed, flock_try(f, type, &fresh)) != 0)

@@ -432,18 +432,6 @@ inode_touch(struct inode *i, unsigned which)
     inode_mark_dirty(i);
 }
 
-static bool
-in_group(const struct cred *c, gid_t gid)
-{
-    if (c->fsgid == gid)
-        return true;
-    for (unsigned k = 0; k < c->ngroups; k++) {
-        if (c->groups[k] == gid)
-            return true;
-    }
-    return false;
-}
-
 int
 inode_permission(struct inode *i, unsigned want)
 {
@@ -461,7 +449,7 @@ inode_permission(struct inode *i, unsigned want)
     mode_t bits = i->mode;
     if (c->fsuid == i->uid)
         bits >>= 6;
-    else if (in_group(c, i->gid))
+    else if (cred_in_group(c, i->gid))
         bits >>= 3;
     return (bits & want) == want ? 0 : -EACCES;
 }
@@ -486,7 +474,8 @@ inode_init_owner(struct inode *i, const struct inode *dir, mode_t mode)
         i->gid = dir->gid;
         if (S_ISDIR(mode))
             i->mode |= S_ISGID;
-        else if ((mode & S_IXGRP) != 0 && c != NULL && c->fsuid != 0 && !in_group(c, i->gid))
+        else if ((mode & S_IXGRP) != 0 && c != NULL && c->fsuid != 0 &&
+                 !cred_in_group(c, i->gid))
             i->mode &= ~S_ISGID; /* nobody makes programs of a group that is not his */
     }
 }

@@ -249,12 +249,10 @@ void inode_release(struct object *o);
 void inode_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino);
 
 /*
- * inode_read_kernel, inode_write_kernel - through the page cache to or from kernel memory.
- * Locks: read: none needed; write: takes I.  Sleep.
- * Returns: bytes moved (short at the end of the file), -EIO, -ENOMEM, -ENOSPC.
+ * inode_read_kernel - through the page cache to kernel memory. Needs no lock; sleeps.
+ * Returns: bytes read (short at the end of the file), -EIO, -ENOMEM.
  */
 ssize_t inode_read_kernel(struct inode *i, void *buf, size_t n, off_t off) MUST_CHECK;
-ssize_t inode_write_kernel(struct inode *i, const void *buf, size_t n, off_t off) MUST_CHECK;
 
 /* Fills in what stat() tells. Calls ops->refresh. */
 void inode_stat(struct inode *i, struct abi_stat *st);

@@ -25,39 +25,51 @@
 
 struct dentry *fs_root_dentry;
 
-struct fs_context *
-fs_context_new(void)
+static struct fs_context *
+context_make(struct dentry *cwd, struct dentry *root, mode_t umask)
 {
     struct fs_context *c = kzalloc(sizeof(*c));
 
-    if (c == NULL)
+    if (c == NULL) {
+        dentry_put(cwd);
+        dentry_put(root);
         return NULL;
+    }
     c->refs = 1;
     c->lock = (struct spinlock)SPINLOCK_INIT("fs_context");
-    c->umask = 022;
-    c->cwd = c->root = fs_root_dentry;
-    dentry_get(c->cwd);
-    dentry_get(c->root);
+    c->umask = umask;
+    c->cwd = cwd;
+    c->root = root;
     return c;
+}
+
+/* One of the two places of @c, referenced. @c may be NULL: the root of the tree. */
+static struct dentry *
+place_of(struct fs_context *c, bool want_cwd)
+{
+    struct dentry *d = fs_root_dentry;
+
+    if (c == NULL) {
+        dentry_get(d);
+        return d;
+    }
+    spin_lock(&c->lock);
+    d = want_cwd ? c->cwd : c->root;
+    dentry_get(d);
+    spin_unlock(&c->lock);
+    return d;
+}
+
+struct fs_context *
+fs_context_new(void)
+{
+    return context_make(place_of(NULL, true), place_of(NULL, false), 022);
 }
 
 struct fs_context *
 fs_context_fork(struct fs_context *from)
 {
-    struct fs_context *c = kzalloc(sizeof(*c));
-
-    if (c == NULL)
-        return NULL;
-    c->refs = 1;
-    c->lock = (struct spinlock)SPINLOCK_INIT("fs_context");
-    spin_lock(&from->lock);
-    c->umask = from->umask;
-    c->cwd = from->cwd;
-    c->root = from->root;
-    dentry_get(c->cwd);
-    dentry_get(c->root);
-    spin_unlock(&from->lock);
-    return c;
+    return context_make(place_of(from, true), place_of(from, false), READ_ONCE(from->umask));
 }
 
 void
@@ -79,35 +91,13 @@ fs_context_put(struct fs_context *c)
 struct dentry *
 fs_cwd(void)
 {
-    struct fs_context *c = current_thread()->fs;
-    struct dentry *d = fs_root_dentry;
-
-    if (c == NULL) {
-        dentry_get(d);
-        return d;
-    }
-    spin_lock(&c->lock);
-    d = c->cwd;
-    dentry_get(d);
-    spin_unlock(&c->lock);
-    return d;
+    return place_of(current_thread()->fs, true);
 }
 
 struct dentry *
 fs_root(void)
 {
-    struct fs_context *c = current_thread()->fs;
-    struct dentry *d = fs_root_dentry;
-
-    if (c == NULL) {
-        dentry_get(d);
-        return d;
-    }
-    spin_lock(&c->lock);
-    d = c->root;
-    dentry_get(d);
-    spin_unlock(&c->lock);
-    return d;
+    return place_of(current_thread()->fs, false);
 }
 
 mode_t
@@ -308,9 +298,10 @@ walk_link(struct path_last *w, struct dentry *d, bool slash)
     if (link->ops->follow == NULL)
         return walk_push(w, link, slash);
     int err = link->ops->follow(link, &to);
-    if (err == 0)
-        walk_move(w, dentry_cross(to));
-    return err;
+    if (err != 0)
+        return err;
+    walk_move(w, dentry_cross(to));
+    return slash && !S_ISDIR(w->parent->inode->mode) ? -ENOTDIR : 0;
 }
 
 /*
@@ -420,10 +411,9 @@ static int
 walk_start(int dirfd, char *buffer, struct path_last *w)
 {
     *w = (struct path_last){.buffer = buffer, .rest = buffer, .name = ""};
-    if (buffer[0] == '/')
-        w->parent = fs_root();
-    else
+    if (buffer[0] != '/')
         return start_of(dirfd, &w->parent);
+    w->parent = fs_root();
     return 0;
 }
 
@@ -479,25 +469,14 @@ path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out)
     return err != 0 ? err : path_walk_buffer(dirfd, buffer, flags, out);
 }
 
-static int
-path_parent_buffer(int dirfd, char *buffer, struct path_last *out)
-{
-    int err = walk_start(dirfd, buffer, out);
-
-    if (err == 0)
-        err = buffer[0] == '\0' ? -ENOENT : walk(out, PATH_FOLLOW, true);
-    if (err != 0)
-        path_last_free(out);
-    return err;
-}
-
 int
-path_parent(int dirfd, const char *path, struct path_last *out)
+path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out)
 {
-    char *buffer;
-    int err = path_from_kernel(path, &buffer);
+    unsigned how = (at_flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : PATH_FOLLOW;
 
-    return err != 0 ? err : path_parent_buffer(dirfd, buffer, out);
+    if ((at_flags & AT_EMPTY_PATH) != 0)
+        how |= PATH_EMPTY;
+    return path_walk_user(dirfd, upath, how, out);
 }
 
 int
@@ -506,7 +485,14 @@ path_parent_user(int dirfd, vaddr_t upath, struct path_last *out)
     char *buffer;
     int err = path_from_user(upath, false, &buffer);
 
-    return err != 0 ? err : path_parent_buffer(dirfd, buffer, out);
+    if (err != 0)
+        return err;
+    err = walk_start(dirfd, buffer, out);
+    if (err == 0)
+        err = walk(out, PATH_FOLLOW, true);
+    if (err != 0)
+        path_last_free(out);
+    return err;
 }
 
 int

@@ -52,8 +52,9 @@ int path_from_user(vaddr_t upath, bool empty_ok, char **out) MUST_CHECK;
  * Returns: 0, -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EBADF, -EIO, -ENOMEM.
  */
 int path_walk(int dirfd, const char *path, unsigned flags, struct dentry **out) MUST_CHECK;
-/* The same with a path in user memory. */
+/* The same with a path in user memory; and with AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. */
 int path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out) MUST_CHECK;
+int path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out) MUST_CHECK;
 
 struct path_outer;
 
@@ -68,7 +69,6 @@ struct path_last {
     bool slash;               /* slashes came behind it */
     unsigned links;           /* links followed so far */
 };
-int path_parent(int dirfd, const char *path, struct path_last *out) MUST_CHECK;
 int path_parent_user(int dirfd, vaddr_t upath, struct path_last *out) MUST_CHECK;
 void path_last_free(struct path_last *l);
 

@@ -417,10 +417,18 @@ move_on_disk(struct move *m)
 
     if (r.old_dir->ops->rename == NULL)
         return -EPERM;
+    struct inode *dir = S_ISDIR(i->mode) ? i : NULL;
+
+    /*
+     * Two directories here are neither's ancestor.  Somebody who renames from one to the other
+     * locks them by address: so must we.
+     */
+    if (dir != NULL && victim != NULL && dir < victim)
+        mutex_lock(&dir->lock);
     if (victim != NULL)
         mutex_lock(&victim->lock);
-    if (S_ISDIR(i->mode))
-        mutex_lock(&i->lock);
+    if (dir != NULL && (victim == NULL || dir > victim))
+        mutex_lock(&dir->lock);
     int err = r.old_dir->ops->rename(&r);
     if (err == 0) {
         inode_touch(r.old_dir, INODE_MTIME | INODE_CTIME);
@@ -429,8 +437,8 @@ move_on_disk(struct move *m)
         if (victim != NULL)
             inode_touch(victim, INODE_CTIME);
     }
-    if (S_ISDIR(i->mode))
-        mutex_unlock(&i->lock);
+    if (dir != NULL)
+        mutex_unlock(&dir->lock);
     if (victim != NULL)
         mutex_unlock(&victim->lock);
     return err;

@@ -149,6 +149,21 @@ pipe_give(struct pipe *p, struct uio *u, size_t n)
     return err;
 }
 
+/* The same, all or nothing: what PIPE_BUF promises holds for a bad address and no memory too. */
+static int
+pipe_give_whole(struct pipe *p, struct uio *u, size_t n)
+{
+    struct uio before = *u;
+    uint64_t head = p->head;
+    int err = pipe_give(p, u, n);
+
+    if (err != 0) {
+        *u = before;
+        p->head = head;
+    }
+    return err;
+}
+
 static ssize_t
 pipe_read(struct file *f, struct uio *u, off_t *pos UNUSED)
 {
@@ -198,7 +213,8 @@ write_step(struct file *f, struct pipe *p, struct uio *u, size_t need)
         return -EPIPE;
     if (pipe_room(p) < need)
         return wait_room(f, p, need);
-    int err = pipe_give(p, u, MIN(u->left, pipe_room(p)));
+    int err =
+        need > 1 ? pipe_give_whole(p, u, need) : pipe_give(p, u, MIN(u->left, pipe_room(p)));
     waitq_wake_all(&p->readable);
     if (err == -ENOMEM) {
         mutex_unlock(&p->lock);
@@ -234,7 +250,8 @@ pipe_poll(struct file *f, struct poll_table *t)
         poll_wait(t, &p->readable);
         if (pipe_used(p) > 0)
             events |= POLLIN | POLLRDNORM;
-        if (READ_ONCE(p->writers) == 0)
+        /* A reader that came before any writer has lost none yet. */
+        if (READ_ONCE(p->writers) == 0 && READ_ONCE(p->writer_opens) != f->no_writer_since)
             events |= POLLHUP;
     }
     if (file_writable(f)) {
@@ -342,6 +359,8 @@ fifo_open(struct file *f)
     f->private = p;
     f->fops = &pipe_file_ops;
     pipe_count(f, p, 1);
+    bool lonely = READ_ONCE(p->writers) == 0 && i->super != &pipe_super;
+    f->no_writer_since = lonely ? seen : UINT64_MAX;
     int err = wait_other_side(f, p, seen);
     if (err != 0)
         pipe_release(f);

@@ -211,16 +211,6 @@ inode_read_kernel(struct inode *i, void *buf, size_t n, off_t off)
     return inode_read_uio(i, &u, &off);
 }
 
-ssize_t
-inode_write_kernel(struct inode *i, const void *buf, size_t n, off_t off)
-{
-    struct iovec iov;
-    struct uio u;
-
-    uio_init_kernel(&u, &iov, (void *)(uintptr_t)buf, n);
-    return inode_write_uio(i, &u, &off, false);
-}
-
 static ssize_t
 regular_read(struct file *f, struct uio *u, off_t *pos)
 {
@@ -294,9 +284,13 @@ const struct file_ops regular_file_ops = {
 static off_t
 directory_seek(struct file *f, off_t off, int whence)
 {
-    off_t to = whence == SEEK_CUR ? f->offset + off : off;
+    off_t to;
 
-    return (whence == SEEK_SET || whence == SEEK_CUR) && to >= 0 ? to : -EINVAL;
+    if (whence != SEEK_SET && whence != SEEK_CUR)
+        return -EINVAL;
+    if (__builtin_add_overflow(whence == SEEK_CUR ? f->offset : 0, off, &to))
+        return -EOVERFLOW;
+    return to >= 0 ? to : -EINVAL;
 }
 
 const struct file_ops directory_file_ops = {.seek = directory_seek};

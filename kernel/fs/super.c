@@ -42,7 +42,8 @@ fs_init(void)
     fs_type_register(&devfs_type);
 }
 
-dev_t
+/* For file systems without a device: a device number 0:n of its own. */
+static dev_t
 super_anon_dev(void)
 {
     static unsigned last;

@@ -121,7 +121,5 @@ unsigned fs_shrink_caches(void);
 /* Calls @fn for each mounted file system, in order; for /proc/mounts. @path: where it is. */
 void fs_for_each_mount(void (*fn)(struct super *s, const char *path, void *ctx), void *ctx);
 
-/* For file systems without a device: a device number 0:n of its own. */
-dev_t super_anon_dev(void);
 /* For pipes and memfds: a super that is in no list. */
 void super_init(struct super *s, const struct super_ops *ops);

@@ -132,9 +132,13 @@ make_inode(struct super *s, const struct inode *dir, mode_t mode, struct inode *
 {
     struct tmpfs *t = s->private;
 
+    /* Inodes are memory that cannot be had back while they have a name. */
     spin_lock(&t->lock);
+    bool full = t->inodes >= t->limit;
     ino_t ino = t->next_ino++;
     spin_unlock(&t->lock);
+    if (full)
+        return -ENOSPC;
     int err = inode_new(s, ino, OBJECT_SHM, &tmpfs_object_ops, false, out);
     if (err != 0)
         return err;

@@ -242,9 +242,3 @@ radix_next(const struct radix *r, uint64_t *index, uint64_t end)
     }
     return NULL;
 }
-
-size_t
-radix_node_size(void)
-{
-    return sizeof(struct radix_node);
-}

@@ -46,6 +46,3 @@ void *radix_del(struct radix *r, uint64_t index);
  * Returns NULL when there is none.
  */
 void *radix_next(const struct radix *r, uint64_t *index, uint64_t end);
-
-/* Bytes of kernel memory that one tree of @nodes nodes takes; for the statistics. */
-size_t radix_node_size(void);

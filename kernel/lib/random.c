@@ -97,12 +97,3 @@ random_bytes(void *buf, size_t n)
     }
     memset(k, 0, sizeof(k));
 }
-
-uint64_t
-random_u64(void)
-{
-    uint64_t v;
-
-    random_bytes(&v, sizeof(v));
-    return v;
-}

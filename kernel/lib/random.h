@@ -19,4 +19,3 @@ void random_init(const char *seed, uint64_t (*entropy)(void));
 
 /* @n random bytes. Not from interrupts. Does not sleep. */
 void random_bytes(void *buf, size_t n);
-uint64_t random_u64(void);

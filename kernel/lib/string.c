@@ -80,17 +80,6 @@ memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
-void *
-memchr(const void *s, int c, size_t n)
-{
-    const uint8_t *p = s;
-
-    for (; n > 0; n--, p++)
-        if (*p == (uint8_t)c)
-            return (void *)p;
-    return NULL;
-}
-
 size_t
 strlen(const char *s)
 {
@@ -152,19 +141,6 @@ strrchr(const char *s, int c)
             last = s;
         if (*s == '\0')
             return (char *)last;
-    }
-}
-
-char *
-strstr(const char *s, const char *what)
-{
-    size_t n = strlen(what);
-
-    for (;; s++) {
-        if (strncmp(s, what, n) == 0)
-            return (char *)s;
-        if (*s == '\0')
-            return NULL;
     }
 }
 

@@ -133,7 +133,7 @@ follow_scripts(struct exec *x, struct prefix *prefix)
         if (err == 0)
             err = push_word(prefix, interpreter);
         if (err == 0)
-            err = file_open_path(interpreter, O_RDONLY, 0, &next);
+            err = file_open_path(interpreter, &next);
         if (err != 0)
             return err;
         err = file_check_exec(next);
@@ -255,7 +255,7 @@ load_interpreter(struct exec *x)
 {
     struct file *f;
     char head[sizeof(struct elf_header)];
-    int err = file_open_path(x->program.interpreter, O_RDONLY, 0, &f);
+    int err = file_open_path(x->program.interpreter, &f);
 
     if (err != 0)
         return err;
@@ -492,7 +492,7 @@ process_exec_kernel(const char *path, const char *const *argv, const char *const
 {
     struct prefix prefix = {.n = 0};
     struct file *f;
-    int err = file_open_path(path, O_RDONLY, 0, &f);
+    int err = file_open_path(path, &f);
 
     if (err != 0)
         return err;

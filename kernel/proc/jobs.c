@@ -194,12 +194,6 @@ up_signal_group(pid_t pgrp, int sig)
 }
 
 static pid_t
-up_caller_pid(void)
-{
-    return current_process() != NULL ? current_process()->pid : 0;
-}
-
-static pid_t
 up_caller_pgrp(void)
 {
     return current_process() != NULL ? current_process()->pgrp : 0;
@@ -293,7 +287,6 @@ process_forget_tty(pid_t session)
 
 static const struct tty_upcalls upcalls = {
     .signal_group = up_signal_group,
-    .caller_pid = up_caller_pid,
     .caller_pgrp = up_caller_pgrp,
     .caller_session = up_caller_session,
     .caller_is_session_leader = up_caller_is_session_leader,

@@ -38,6 +38,10 @@ struct proc_node {
                  size_t n);                         /* @text ends with NUL: 0 or -Exxx */
     int (*open)(struct proc_inode *i, bool writes); /* NULL: nothing to do */
 
+    /* Files with one value that never changes: see procfs_sys.c. */
+    const char *text;
+    uint64_t value;
+
     /* Links: the text, without NUL (its length or -Exxx); and where it leads, referenced. */
     ssize_t (*readlink)(struct proc_inode *i, char *buf, size_t size);
     int (*follow)(struct proc_inode *i, struct dentry **out); /* NULL: to where the text says */

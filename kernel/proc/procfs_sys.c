@@ -30,53 +30,14 @@ write_hostname(struct proc_inode *i UNUSED, const char *text, size_t n)
     return identity_set_hostname(text, n);
 }
 
+/* A file with one value that never changes: .text, or .value when that is NULL. */
 static int
-show_ostype(struct proc_inode *i UNUSED, struct text *t)
+show_constant(struct proc_inode *i, struct text *t)
 {
-    text_printf(t, "%s\n", IDENTITY_SYSNAME);
-    return 0;
-}
-
-static int
-show_osrelease(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%s\n", IDENTITY_RELEASE);
-    return 0;
-}
-
-static int
-show_osversion(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%s\n", IDENTITY_VERSION);
-    return 0;
-}
-
-static int
-show_pid_max(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%d\n", PID_MAX);
-    return 0;
-}
-
-/* Nothing is ever refused for what might be touched later: Linux's mode 1. */
-static int
-show_overcommit(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "1\n");
-    return 0;
-}
-
-static int
-show_max_map_count(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%d\n", REGIONS_MAX);
-    return 0;
-}
-
-static int
-show_mmap_min_addr(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%lu\n", USER_BOTTOM);
+    if (i->node->text != NULL)
+        text_printf(t, "%s\n", i->node->text);
+    else
+        text_printf(t, "%lu\n", i->node->value);
     return 0;
 }
 
@@ -87,43 +48,35 @@ show_file_nr(struct proc_inode *i UNUSED, struct text *t)
     return 0;
 }
 
-static int
-show_nr_open(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%d\n", FILES_MAX);
-    return 0;
-}
-
-static int
-show_pipe_max(struct proc_inode *i UNUSED, struct text *t)
-{
-    text_printf(t, "%u\n", PIPE_SIZE);
-    return 0;
-}
+#define CONSTANT(n, ...)                                                         \
+    {                                                                            \
+        .name = (n), .mode = PROC_FILE(0444), .show = show_constant, __VA_ARGS__ \
+    }
 
 static const struct proc_node kernel_table[] = {
     {.name = "hostname",
      .mode = PROC_FILE(0644),
      .show = show_hostname,
      .write = write_hostname},
-    {.name = "osrelease", .mode = PROC_FILE(0444), .show = show_osrelease},
-    {.name = "ostype", .mode = PROC_FILE(0444), .show = show_ostype},
-    {.name = "pid_max", .mode = PROC_FILE(0444), .show = show_pid_max},
-    {.name = "version", .mode = PROC_FILE(0444), .show = show_osversion},
+    CONSTANT("osrelease", .text = IDENTITY_RELEASE),
+    CONSTANT("ostype", .text = IDENTITY_SYSNAME),
+    CONSTANT("pid_max", .value = PID_MAX),
+    CONSTANT("version", .text = IDENTITY_VERSION),
     {0},
 };
 
 static const struct proc_node vm_table[] = {
-    {.name = "max_map_count", .mode = PROC_FILE(0444), .show = show_max_map_count},
-    {.name = "mmap_min_addr", .mode = PROC_FILE(0444), .show = show_mmap_min_addr},
-    {.name = "overcommit_memory", .mode = PROC_FILE(0444), .show = show_overcommit},
+    CONSTANT("max_map_count", .value = REGIONS_MAX),
+    CONSTANT("mmap_min_addr", .value = USER_BOTTOM),
+    CONSTANT("overcommit_memory",
+             .value = 1), /* nothing is refused for what might be touched later */
     {0},
 };
 
 static const struct proc_node fs_table[] = {
     {.name = "file-nr", .mode = PROC_FILE(0444), .show = show_file_nr},
-    {.name = "nr_open", .mode = PROC_FILE(0444), .show = show_nr_open},
-    {.name = "pipe-max-size", .mode = PROC_FILE(0444), .show = show_pipe_max},
+    CONSTANT("nr_open", .value = FILES_MAX),
+    CONSTANT("pipe-max-size", .value = PIPE_SIZE),
     {0},
 };
 

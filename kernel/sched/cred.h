@@ -14,3 +14,14 @@ struct cred {
     unsigned ngroups;
     gid_t groups[CRED_GROUPS_MAX];
 };
+
+/* True if a file of group @gid belongs to a group of this one. */
+static inline bool
+cred_in_group(const struct cred *c, gid_t gid)
+{
+    for (unsigned k = 0; k < c->ngroups; k++) {
+        if (c->groups[k] == gid)
+            return true;
+    }
+    return c->fsgid == gid;
+}

@@ -50,7 +50,6 @@ sched_enqueue(struct thread *t)
     if (t->state == THREAD_SLEEPING)
         t->level = 0; /* it waited for something: it goes first */
     t->state = THREAD_RUNNABLE;
-    t->on_queue = true;
     list_push_back(&queues[t->level], &t->run_link);
     queued++;
     if (c->current == c->idle || c->current->level > t->level)
@@ -81,11 +80,8 @@ pick_next(void)
         struct list *l = list_pop_front(&queues[level]);
 
         if (l != NULL) {
-            struct thread *t = list_entry(l, struct thread, run_link);
-
-            t->on_queue = false;
             queued--;
-            return t;
+            return list_entry(l, struct thread, run_link);
         }
     }
     return this_cpu()->idle;

@@ -36,9 +36,8 @@ struct thread {
     bool wake_pending;  /* a wake-up came since sched_prepare_sleep */
     bool preparing;     /* between sched_prepare_sleep and the sleep's end */
     bool interruptible; /* the present sleep ends by a signal */
-    bool on_queue;
-    uint8_t level;    /* 0 .. SCHED_LEVELS-1, 0 runs first */
-    nsec_t slice_end; /* when the running thread's turn is over */
+    uint8_t level;      /* 0 .. SCHED_LEVELS-1, 0 runs first */
+    nsec_t slice_end;   /* when the running thread's turn is over */
     struct list run_link;
     struct timeout sleep_timeout;
 

@@ -33,11 +33,8 @@ static int64_t
 change_path(int dirfd, vaddr_t upath, unsigned flags, change_fn *fn, const void *arg)
 {
     struct dentry *d;
-    unsigned how = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : PATH_FOLLOW;
+    int err = path_walk_at(dirfd, upath, flags, &d);
 
-    if ((flags & AT_EMPTY_PATH) != 0)
-        how |= PATH_EMPTY;
-    int err = path_walk_user(dirfd, upath, how, &d);
     if (err != 0)
         return err;
     err = change(d->inode, fn, arg);
@@ -63,20 +60,6 @@ is_root(void)
     return current_thread()->cred->fsuid == 0;
 }
 
-static bool
-in_group(gid_t gid)
-{
-    const struct cred *c = current_thread()->cred;
-
-    if (c->fsgid == gid)
-        return true;
-    for (unsigned k = 0; k < c->ngroups; k++) {
-        if (c->groups[k] == gid)
-            return true;
-    }
-    return false;
-}
-
 static int
 set_mode(struct inode *i, const void *arg)
 {
@@ -87,7 +70,7 @@ set_mode(struct inode *i, const void *arg)
     if (S_ISLNK(i->mode))
         return -EOPNOTSUPP;
     mutex_lock(&i->lock);
-    if (!is_root() && !in_group(i->gid))
+    if (!is_root() && !cred_in_group(current_thread()->cred, i->gid))
         mode &= ~S_ISGID;
     i->mode = (i->mode & S_IFMT) | mode;
     inode_touch(i, INODE_CTIME);
@@ -135,7 +118,8 @@ set_owner(struct inode *i, const void *arg)
     if (!is_root()) {
         bool owner = inode_owner_or_root(i);
         if ((change_uid && (!owner || o->uid != i->uid)) ||
-            (change_gid && (!owner || (o->gid != i->gid && !in_group(o->gid)))))
+            (change_gid &&
+             (!owner || (o->gid != i->gid && !cred_in_group(current_thread()->cred, o->gid)))))
             err = -EPERM;
     }
     if (err == 0) {

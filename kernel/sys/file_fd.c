@@ -184,9 +184,24 @@ sys_pipe2(const uint64_t a[6])
     return make_pipe(a[0], (unsigned)a[1]);
 }
 
+/*
+ * A thread may have closed @fd while the lock was being taken; close() drops locks, and this one
+ * came too late for that: nothing would ever take it away.
+ */
+static int
+drop_if_closed(struct file *f, int fd)
+{
+    struct file *now = fd_get(fd);
+
+    if (now != f)
+        record_release(f->inode, current_thread()->files);
+    file_put(now);
+    return now == f ? 0 : -EBADF;
+}
+
 /* Record locks: F_GETLK, F_SETLK, F_SETLKW. */
 static int64_t
-lock_records(struct file *f, int cmd, vaddr_t ulock)
+lock_records(struct file *f, int fd, int cmd, vaddr_t ulock)
 {
     struct flock l;
     struct files *owner = current_thread()->files;
@@ -202,11 +217,12 @@ lock_records(struct file *f, int cmd, vaddr_t ulock)
     if ((l.l_type == F_RDLCK && !file_readable(f)) ||
         (l.l_type == F_WRLCK && !file_writable(f)))
         return -EBADF;
-    return record_lock(f, owner, current_process()->pid, &l, cmd == F_SETLKW);
+    int err = record_lock(f, owner, current_process()->pid, &l, cmd == F_SETLKW);
+    return err != 0 || l.l_type == F_UNLCK ? err : drop_if_closed(f, fd);
 }
 
 static int64_t
-fcntl_file(struct file *f, int cmd, uint64_t arg)
+fcntl_file(struct file *f, int fd, int cmd, uint64_t arg)
 {
     switch (cmd) {
     case F_GETFL:
@@ -217,7 +233,7 @@ fcntl_file(struct file *f, int cmd, uint64_t arg)
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
-        return lock_records(f, cmd, arg);
+        return lock_records(f, fd, cmd, arg);
     case F_SETOWN:
         f->owner = (pid_t)arg;
         return 0;
@@ -252,7 +268,7 @@ sys_fcntl(const uint64_t a[6])
     else if ((f->flags & O_PATH) != 0 && cmd != F_GETFL)
         r = -EBADF;
     else
-        r = fcntl_file(f, cmd, a[2]);
+        r = fcntl_file(f, fd, cmd, a[2]);
     file_put(f);
     return r;
 }

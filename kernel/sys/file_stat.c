@@ -40,10 +40,7 @@ find_inode(int dirfd, vaddr_t upath, unsigned flags, struct inode **out)
         file_put(f);
         return 0;
     }
-    unsigned how = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : PATH_FOLLOW;
-    if ((flags & AT_EMPTY_PATH) != 0)
-        how |= PATH_EMPTY;
-    int err = path_walk_user(dirfd, upath, how, &d);
+    int err = path_walk_at(dirfd, upath, flags, &d);
     if (err != 0)
         return err;
     *out = d->inode;

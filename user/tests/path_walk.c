@@ -53,6 +53,9 @@ main(void)
         memcpy(path + 2 * i, "./", 2);
     strcpy(path + 4200, "f");
     try(path);
+    try("/proc/self/exe/");
+    try("/proc/self/cwd/");
+    show_ok("create over a magic link", open("/proc/self/cwd", O_CREAT | O_RDONLY, 0600));
     CHECK("the caller goes on", access("f", F_OK) == 0);
     show("access nothing", access("nobody", F_OK));
     show("access to run", access("f", X_OK));

@@ -51,6 +51,11 @@ main(void)
     ask("a closed descriptor", 77, POLLIN);
     ask("a negative one", -1, POLLIN);
     show("poll of nothing", poll(NULL, 0, 10));
+    MUST(mkfifo("fifo", 0600));
+    int reader = (int)MUST(open("fifo", O_RDONLY | O_NONBLOCK));
+    ask("a FIFO that had no writer", reader, POLLIN);
+    close((int)MUST(open("fifo", O_WRONLY)));
+    ask("a FIFO that had one", reader, POLLIN);
 
     MUST(pipe(p));
     FD_ZERO(&in);
