@@ -119,6 +119,7 @@ find_free(struct area *a)
 static slot_t
 take(struct area *a, uint64_t page)
 {
+    ASSERT(page > 0 && !is_used(a, page));
     set_used(a, page);
     a->used++;
     a->hint = page + 1;
@@ -237,16 +238,14 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
     return SWAP_ADDED;
 }
 
-unsigned
-swap_out_finish(struct swap_cluster *c)
+/*
+ * The disk is done with a cluster: its frames are no longer busy.
+ * @leave: the bytes are only in the slots now.  @bad_slots: they could not be written there.
+ */
+static void
+arrive(struct swap_cluster *c, bool leave, bool bad_slots)
 {
-    unsigned freed = 0;
     struct tlb_batch b;
-
-    if (c->n == 0)
-        return 0;
-
-    int err = transfer(c, true);
 
     tlb_batch_init(&b);
     mutex_lock(&vm_lock);
@@ -255,13 +254,13 @@ swap_out_finish(struct swap_cluster *c)
         struct anon *a = f->anon;
 
         f->busy = false;
-        if (err != 0) {
+        if (bad_slots) {
             slot_is_bad(a->slot);
             a->slot = 0;
-        } else {
+        }
+        if (leave) {
             f->dirty = false;
             anon_leave_frame(a, &b);
-            freed++;
         }
         anon_settle(a, &b);
     }
@@ -269,7 +268,20 @@ swap_out_finish(struct swap_cluster *c)
     tlb_flush(&b);
     object_io_finished();
     mutex_unlock(&vm_lock);
-    return freed;
+}
+
+unsigned
+swap_out_finish(struct swap_cluster *c)
+{
+    unsigned n = c->n;
+
+    if (n == 0)
+        return 0;
+
+    int err = transfer(c, true);
+
+    arrive(c, err == 0, err != 0);
+    return err == 0 ? n : 0;
 }
 
 bool
@@ -294,24 +306,9 @@ swap_in_add(struct swap_cluster *c, struct anon *a)
 int
 swap_in_finish(struct swap_cluster *c)
 {
-    struct tlb_batch b;
     int err = transfer(c, false);
 
-    tlb_batch_init(&b);
-    mutex_lock(&vm_lock);
-    for (unsigned i = 0; i < c->n; i++) {
-        struct frame *f = c->frames[i];
-        struct anon *a = f->anon;
-
-        f->busy = false;
-        if (err != 0)
-            anon_leave_frame(a, &b);
-        anon_settle(a, &b);
-    }
-    c->n = 0;
-    tlb_flush(&b);
-    object_io_finished();
-    mutex_unlock(&vm_lock);
+    arrive(c, err != 0, false);
     return err;
 }
 
