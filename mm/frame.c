@@ -193,6 +193,23 @@ frame_exists(paddr_t pa)
     return false;
 }
 
+struct frame *
+frame_nth(uint64_t n)
+{
+    uint64_t used = 0;
+
+    for (unsigned i = 0; i < nrams; i++)
+        used += (rams[i].fresh - rams[i].start) / PAGE_SIZE;
+    n %= used;
+    for (unsigned i = 0;; i++) {
+        uint64_t here = (rams[i].fresh - rams[i].start) / PAGE_SIZE;
+
+        if (n < here)
+            return frame_of(rams[i].start) + n;
+        n -= here;
+    }
+}
+
 void
 frame_for_each(void (*visit)(struct frame *f, void *arg), void *arg)
 {

@@ -33,7 +33,7 @@ enum frame_owner {
 };
 
 struct frame {
-    struct list link; /* F: free list; V: the reclaim queue */
+    struct list link; /* F: free list; V: the replacement policy's order */
     union {
         struct anon *anon;     /* V: FRAME_ANON */
         struct object *object; /* V: FRAME_OBJECT */
@@ -46,6 +46,8 @@ struct frame {
     bool busy : 1;       /* V: I/O in flight; mapped nowhere */
     bool dirty : 1;      /* V: differs from its slot or file (besides the PTEs' D bits) */
     bool referenced : 1; /* V: used since reclaim last looked (besides the PTEs' A bits) */
+    bool queued : 1;     /* V: the replacement policy has it */
+    uint8_t rank : 2;    /* V: the replacement policy's own */
 };
 
 STATIC_ASSERT(sizeof(struct frame) == 40);
@@ -130,6 +132,9 @@ void frame_boot_end(void);
  * before, or NULL; while booting.
  */
 struct frame *frame_alloc_contiguous(unsigned n) MUST_CHECK;
+
+/* Any number names one of the frames that were ever allocated. */
+struct frame *frame_nth(uint64_t n);
 
 /* Calls @visit for every frame that was ever allocated; vm_check's way to see them all. */
 void frame_for_each(void (*visit)(struct frame *f, void *arg), void *arg);

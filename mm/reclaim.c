@@ -7,11 +7,11 @@
  * in one write.  Dirty pages of files are the flusher's: it writes them, so that the pager
  * finds them clean.
  *
- * Which frame goes is decided by a clock (second chance): the queue is the dial, its
- * head the hand.  A frame that was used since the hand's last visit goes to the end.
+ * Which frame goes is the replacement policy's choice (policy.h); whether it can go at all is
+ * judged here.
  *
- * Who needs memory waits in reclaim_wait with no lock held.  If a whole turn of the
- * clock frees nothing and nothing is being written, memory is out: the largest process is ended.
+ * Who needs memory waits in reclaim_wait with no lock held.  If asking about every frame twice
+ * frees nothing and nothing is being written, memory is out: the largest process is ended.
  *
  * The last few frames of files are not taken: they are the code that is running, and
  * without them the machine would do nothing but read it in again, for ever short of memory
@@ -21,16 +21,19 @@
  */
 #include "mm/reclaim.h"
 
+#include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/policy.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -47,9 +50,8 @@
  */
 #define FRAMES_SPENT (FRAME_RESERVE + FRAME_CUSHION + 16)
 
-/* V: the dial of the clock, its head the hand: frames of files and of anons. */
-static struct list queue = LIST_INIT(queue);
-static uint64_t queue_length, file_frames; /* V: all of them, and those of files */
+static const struct policy *policy = &policy_clock; /* chosen at boot */
+static uint64_t queue_length, file_frames; /* V: frames that the policy has; those of files */
 static bool only_files;                    /* reclaim_drop_caches is at work */
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
@@ -75,8 +77,9 @@ reclaim_set_hooks(int (*kill_largest_fn)(void), void (*shrink_fn)(void))
 void
 reclaim_add(struct frame *f)
 {
-    ASSERT(mutex_held(&vm_lock) && list_empty(&f->link));
-    list_push_back(&queue, &f->link);
+    ASSERT(mutex_held(&vm_lock) && !f->queued);
+    f->queued = true;
+    policy->enter(f);
     queue_length++;
     file_frames += f->owner == FRAME_OBJECT;
     added++;
@@ -88,14 +91,15 @@ void
 reclaim_remove(struct frame *f)
 {
     ASSERT(mutex_held(&vm_lock));
-    if (list_empty(&f->link))
+    if (!f->queued)
         return;
-    list_del(&f->link);
+    f->queued = false;
+    policy->leave(f);
     queue_length--;
     file_frames -= f->owner == FRAME_OBJECT;
 }
 
-/* What one turn of the clock works on. */
+/* What one turn of the pager works on. */
 struct turn {
     struct tlb_batch tlb;
     struct swap_cluster out; /* pages that leave together */
@@ -155,18 +159,16 @@ take_anon_page(struct frame *f, struct turn *t)
     }
 }
 
-/* The clock's verdict on the frame under its hand. */
+/* The verdict on the policy's candidate. */
 static void
 reclaim_one(struct frame *f, struct turn *t)
 {
-    list_del(&f->link);
-    list_push_back(&queue, &f->link);
     stats.scanned++;
     /* Before it is asked whether it was used, because asking has a price. */
     if (f->busy || f->pins > 0 ||
         (f->owner == FRAME_ANON && (only_files || !has_slot(f->anon))))
         return;
-    if (rmap_test_clear_accessed(f, &t->tlb))
+    if (policy->spare(f, &t->tlb))
         return;
     if (f->owner == FRAME_OBJECT)
         take_file_page(f, t);
@@ -175,8 +177,8 @@ reclaim_one(struct frame *f, struct turn *t)
 }
 
 /*
- * Up to two turns of the clock, until the high watermark is reached. Returns
- * the number of frames freed.
+ * Asks about every frame twice, or until the high watermark is reached. Returns the number of
+ * frames freed.
  */
 static uint64_t
 reclaim_round(void)
@@ -189,7 +191,7 @@ reclaim_round(void)
          step++) {
         if (frame_free_count() + t.tlb.nframes + t.out.n >= stats.high)
             break;
-        reclaim_one(list_first(&queue, struct frame, link), &t);
+        reclaim_one(policy->next(&t.tlb), &t);
         if (step % SCAN_STEPS == SCAN_STEPS - 1) {
             turn_settle(&t);
             mutex_unlock(&vm_lock);
@@ -339,7 +341,8 @@ reclaim_drop_caches(void)
     stats.high = UINT64_MAX;
     cache_floor = 0;
     only_files = true;
-    (void)reclaim_round();
+    while (reclaim_round() > 0)
+        ;
     stats.high = high;
     cache_floor = floor;
     only_files = false;
@@ -352,9 +355,35 @@ reclaim_get_stats(struct reclaim_stats *s)
     s->queue = queue_length;
 }
 
+static void
+choose_policy(void)
+{
+    static const struct policy *const all[] = {&policy_clock, &policy_fifo, &policy_lru,
+                                               &policy_random};
+    char name[16];
+
+    if (!boot_option("policy", name, sizeof(name)))
+        return;
+    for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+        if (strcmp(name, all[i]->name) == 0) {
+            policy = all[i];
+            return;
+        }
+    kprintf("reclaim: there is no policy \"%s\": clock, fifo, lru or random; it is %s\n", name,
+            policy->name);
+}
+
+const char *
+reclaim_policy(void)
+{
+    return policy->name;
+}
+
 void
 reclaim_init(void)
 {
+    ASSERT(queue_length == 0);
+    choose_policy();
     stats.low = MAX(4 * FRAME_RESERVE, frame_free_count() / 64);
     stats.high = stats.low + stats.low / 2;
     cache_floor = frame_free_count() / 64;

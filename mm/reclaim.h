@@ -8,7 +8,7 @@
 struct frame;
 struct space;
 
-/* The frame of a file's page can be taken away from now on; not any more. vm_lock held. */
+/* The frame, of a file or an anon, can be taken away from now on; not any more. vm_lock held. */
 void reclaim_add(struct frame *f);
 void reclaim_remove(struct frame *f);
 
@@ -45,9 +45,12 @@ void reclaim_set_hooks(int (*kill_largest)(void), void (*shrink)(void));
 /* Writes what is dirty, drops every clean unused page of files: for measuring. Sleeps. */
 void reclaim_drop_caches(void);
 
+/* The name of the replacement policy: the boot option policy= chooses. */
+const char *reclaim_policy(void);
+
 struct reclaim_stats {
     uint64_t scanned, freed, flushed, oom_kills;
     uint64_t low, high; /* watermarks, in frames */
-    uint64_t queue;     /* frames of files in the queue */
+    uint64_t queue;     /* frames that could be taken away */
 };
 void reclaim_get_stats(struct reclaim_stats *s);

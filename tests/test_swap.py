@@ -15,6 +15,24 @@ def test_four_times_the_memory(vm, kind, seed):
     assert run.out == RIGHT
 
 
+@pytest.mark.parametrize("policy", ["fifo", "lru", "random"])
+def test_every_policy(vm, policy):
+    """The bytes are the same, whoever chooses what goes; the other tests run under the clock."""
+    run = vm(["/tests/more_than_memory", "64"], mem="24M", swap="128M", append=f"policy={policy}").ok()
+    assert run.out == RIGHT
+    run = vm([BUSYBOX, "sh", "-c", "cat /proc/vitrine/policy; seq 1 60000 | sort -rn | sha256sum"], mem="16M",
+             swap="64M", append=f"policy={policy}").ok()
+    host = subprocess.run([BUSYBOX, "sh", "-c", "seq 1 60000 | sort -rn | sha256sum"], capture_output=True, text=True,
+                          check=True)
+    assert run.out == f"{policy}\n{host.stdout}"
+
+
+def test_an_unknown_policy_is_refused_in_words(vm):
+    run = vm([BUSYBOX, "cat", "/proc/vitrine/policy"], append="policy=oracle").ok()
+    assert run.out == "clock\n"
+    assert 'there is no policy "oracle": clock, fifo, lru or random' in run.log
+
+
 def test_truly_parallel_clock(vm):
     """The same by the host's clock, where the disk answers when it likes."""
     run = vm(["/tests/more_than_memory", "64"], mem="24M", swap="128M", realtime=True).ok()

@@ -74,6 +74,17 @@ list_pop_front(struct list *head)
     return l;
 }
 
+/* Moves the first to the end and returns it; NULL: the list is empty. */
+static inline struct list *
+list_rotate(struct list *head)
+{
+    struct list *first = list_pop_front(head);
+
+    if (first != NULL)
+        list_push_back(head, first);
+    return first;
+}
+
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 
 #define list_first(head, type, member) \

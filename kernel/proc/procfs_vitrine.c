@@ -223,6 +223,13 @@ show_faults(struct proc_inode *i UNUSED, struct text *t)
 }
 
 static int
+show_policy(struct proc_inode *i UNUSED, struct text *t)
+{
+    text_printf(t, "%s\n", reclaim_policy());
+    return 0;
+}
+
+static int
 show_strace(struct proc_inode *i UNUSED, struct text *t)
 {
     const struct process *p = current_process();
@@ -252,6 +259,7 @@ const struct proc_node proc_vitrine_table[] = {
     {.name = "faults", .mode = PROC_FILE(0444), .show = show_faults},
     {.name = "frames", .mode = PROC_FILE(0444), .show = show_frames},
     {.name = "leaks", .mode = PROC_FILE(0400), .open = open_leaks, .show = show_leaks},
+    {.name = "policy", .mode = PROC_FILE(0444), .show = show_policy},
     {.name = "strace", .mode = PROC_FILE(0666), .show = show_strace, .write = write_strace},
     {0},
 };
