@@ -200,6 +200,7 @@ frame_nth(uint64_t n)
 
     for (unsigned i = 0; i < nrams; i++)
         used += (rams[i].fresh - rams[i].start) / PAGE_SIZE;
+    ASSERT(used > 0);
     n %= used;
     for (unsigned i = 0;; i++) {
         uint64_t here = (rams[i].fresh - rams[i].start) / PAGE_SIZE;

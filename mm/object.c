@@ -27,6 +27,7 @@
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "mm/space.h"
 #include "mm/swap.h"
 
 #define READ_SEQUENTIAL OBJECT_CLUSTER
@@ -478,6 +479,8 @@ object_resize(struct object *o, uint64_t size)
     }
     o->size = size;
     mutex_unlock(&vm_lock);
+    if (READ_ONCE(o->private_mapped))
+        space_truncate_copies(o, end);
 }
 
 void

@@ -60,7 +60,9 @@ struct object {
     struct list
         dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
     unsigned writing; /* V: write-outs in flight */
-    bool write_error; /* V: a write-back failed since the last object_sync */
+    bool
+        private_mapped; /* A: some region maps it privately, or did: copies of its pages exist */
+    bool write_error;   /* V: a write-back failed since the last object_sync */
 };
 
 /*
@@ -96,7 +98,7 @@ void object_put_page(struct object *o, struct frame *f, bool dirty);
 
 /*
  * Sets the size. Shrinking zeroes the rest of the last page and takes away all pages behind it,
- * from mappings too. Inode lock held; sleeps.
+ * from mappings too, private copies of them included. Inode lock held; sleeps.
  */
 void object_resize(struct object *o, uint64_t size);
 

@@ -317,6 +317,8 @@ space_insert(struct space *s, const struct region *pattern)
         return -ENOMEM;
     *r = *pattern;
     list_init(&r->link);
+    if (r->object != NULL && !r->shared)
+        r->object->private_mapped = true;
     region_link(s, r);
     s->pages += (r->end - r->start) / PAGE_SIZE;
     merge_around(s, r);
@@ -407,6 +409,65 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
     }
     tlb_flush(&b);
     mutex_unlock(&vm_lock);
+}
+
+/* One more reference, unless the last one is gone already. */
+static bool
+space_try_get(struct space *s)
+{
+    uint32_t refs = READ_ONCE(s->refs);
+
+    while (refs > 0)
+        if (__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+/* The space after @s in the list (NULL: the first one), with a reference; vm_lock held. */
+static struct space *
+next_living(struct space *s)
+{
+    struct list *l = s == NULL ? all_spaces.next : s->all_link.next;
+
+    for (; l != &all_spaces; l = l->next) {
+        s = list_entry(l, struct space, all_link);
+        if (space_try_get(s))
+            return s;
+    }
+    return NULL;
+}
+
+void
+space_truncate_copies(struct object *o, pgidx_t from)
+{
+    struct space *s = NULL, *last;
+    struct tlb_batch b;
+    struct region *r;
+
+    tlb_batch_init(&b);
+    for (;;) {
+        mutex_lock(&vm_lock);
+        last = s;
+        s = next_living(last);
+        mutex_unlock(&vm_lock);
+        if (last != NULL)
+            space_put(last);
+        if (s == NULL)
+            return;
+
+        mutex_lock(&s->lock);
+        mutex_lock(&vm_lock);
+        region_for_each (r, s) {
+            uint64_t keep = from > r->offset ? (from - r->offset) * PAGE_SIZE : 0;
+
+            if (r->object == o && !r->shared && keep < r->end - r->start)
+                space_drop_private(s, r->start + keep, r->end, &b);
+        }
+        tlb_flush(&b);
+        mutex_unlock(&vm_lock);
+        mutex_unlock(&s->lock);
+    }
 }
 
 void

@@ -157,6 +157,13 @@ struct tlb_batch;
 void space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);
 
 /*
+ * space_truncate_copies - the file ends before page @from now: throw away private copies of what
+ * lay behind, in every space, so that touching one is SIGBUS (mmap(2)).
+ * Locks:   takes each space->lock in turn; the file's inode lock may be held.  Sleeps.
+ */
+void space_truncate_copies(struct object *o, pgidx_t from);
+
+/*
  * space_word_key - what identifies the word at @va for everybody who shares it: the object and
  * the offset in a shared region, else the space and the address.  Takes space->lock.
  */

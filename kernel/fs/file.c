@@ -41,6 +41,23 @@ file_count(void)
     return __atomic_load_n(&files_alive, __ATOMIC_RELAXED);
 }
 
+/* A regular file is written to by some, or executed by some: @f joins one side, or -ETXTBSY. */
+static int
+join_writers(struct file *f, int8_t by)
+{
+    int now = READ_ONCE(f->inode->writers);
+
+    if (!S_ISREG(f->inode->mode) || f->writers != 0)
+        return 0;
+    do {
+        if (now * by < 0)
+            return -ETXTBSY;
+    } while (!__atomic_compare_exchange_n(&f->inode->writers, &now, now + by, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    f->writers = by;
+    return 0;
+}
+
 int
 file_new(struct inode *inode, struct dentry *dentry, unsigned flags, struct file **out)
 {
@@ -62,6 +79,8 @@ file_new(struct inode *inode, struct dentry *dentry, unsigned flags, struct file
     if ((flags & O_PATH) == 0) {
         if (f->fops == NULL)
             err = -ENXIO;
+        else if (file_writable(f) && (err = join_writers(f, 1)) != 0)
+            ; /* a running program */
         else if (f->fops->open != NULL)
             err = f->fops->open(f);
     }
@@ -91,6 +110,7 @@ file_put(struct file *f)
         flock_release(f);
     if (f->fops != NULL && (f->flags & O_PATH) == 0 && f->fops->release != NULL)
         f->fops->release(f);
+    __atomic_sub_fetch(&f->inode->writers, f->writers, __ATOMIC_ACQ_REL);
     dentry_put(f->dentry);
     inode_put(f->inode);
     kfree(f);
@@ -102,7 +122,7 @@ file_check_exec(struct file *f)
 {
     if (!S_ISREG(f->inode->mode))
         return -EACCES;
-    return inode_permission(f->inode, X_OK) == 0 ? 0 : -EACCES;
+    return inode_permission(f->inode, X_OK) == 0 ? join_writers(f, -1) : -EACCES;
 }
 
 /* No byte lies beyond the largest offset. */

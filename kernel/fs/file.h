@@ -60,10 +60,11 @@ struct file {
     struct inode *inode;
     struct dentry *dentry; /* NULL: pipes and memfds */
     const struct file_ops *fops;
-    void *private; /* fops' own */
-    pid_t owner;   /* F_SETOWN: kept, not used */
-    uint8_t flock; /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
-    bool stream;   /* has no offset: P is not taken */
+    void *private;  /* fops' own */
+    pid_t owner;    /* F_SETOWN: kept, not used */
+    uint8_t flock;  /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
+    bool stream;    /* has no offset: P is not taken */
+    int8_t writers; /* C: what it adds to inode->writers: 1 writes, -1 executes */
     /* pipe.c: writers that a FIFO had had when this reader found none */
     uint64_t no_writer_since;
 };
@@ -89,7 +90,8 @@ void file_put(struct file *f);
 
 /*
  * file_new - an open file of @inode. References to @inode and @dentry (may be NULL) are taken.
- * Calls fops->open.  Returns 0, -ENOMEM, or what open said.
+ * Calls fops->open.  Returns 0, -ENOMEM, -ETXTBSY (to write to a running program), or what open
+ * said.
  */
 int file_new(struct inode *inode, struct dentry *dentry, unsigned flags,
              struct file **out) MUST_CHECK;
@@ -109,7 +111,10 @@ int file_openat(int dirfd, vaddr_t upath, unsigned flags, mode_t mode,
 /* Opens what a dentry names (permissions are checked; no O_CREAT, O_TRUNC is done). */
 int file_open_dentry(struct dentry *d, unsigned flags, struct file **out) MUST_CHECK;
 
-/* May it be executed: a regular file with an x bit for the caller. 0 or -EACCES. */
+/*
+ * May it be executed: a regular file with an x bit for the caller, that nobody writes to; and
+ * until @f is closed nobody may.  Returns 0, -EACCES or -ETXTBSY.
+ */
 int file_check_exec(struct file *f) MUST_CHECK;
 
 /*

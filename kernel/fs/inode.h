@@ -129,6 +129,7 @@ struct inode {
     uid_t uid;                   /* I to change */
     gid_t gid;                   /* I to change */
     dev_t rdev;                  /* device files */
+    int writers;                 /* atomic: files open for writing; < 0: that execute it */
     int64_t atime, mtime, ctime; /* I: nanoseconds since 1970 */
     uint64_t blocks;             /* 512-byte units on the disk, for stat */
     struct pipe *pipe;           /* pipe.c: FIFOs while open */

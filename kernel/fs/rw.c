@@ -306,6 +306,8 @@ inode_truncate(struct inode *i, uint64_t size)
         return -EFBIG;
     if ((i->super->flags & SUPER_READ_ONLY) != 0)
         return -EROFS;
+    if (READ_ONCE(i->writers) < 0)
+        return -ETXTBSY;
     mutex_lock(&i->lock);
     bool too_long = size > i->object.size && size > files_size_limit();
     int err = too_long ? -EFBIG : i->ops->truncate(i, size);

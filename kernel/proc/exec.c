@@ -433,7 +433,9 @@ exec_begin(struct file *f, char *path, int *err)
     }
     x->file = f;
     x->path = path;
-    *err = args_init(&x->args, current_process()->rlimits[RLIMIT_STACK].soft);
+    *err = file_check_exec(f);
+    if (*err == 0)
+        *err = args_init(&x->args, current_process()->rlimits[RLIMIT_STACK].soft);
     return x;
 }
 
