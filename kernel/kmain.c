@@ -22,6 +22,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sys/syscall.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
@@ -67,6 +68,7 @@ kmain_thread(void *unused)
 
     (void)unused;
     reclaim_init();
+    commit_init();
     dev_init();
     fs_init();
     procfs_init();

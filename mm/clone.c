@@ -37,15 +37,19 @@ copy_layout(struct space *child, const struct space *parent)
     child->stack_limit = parent->stack_limit;
     child->data_limit = parent->data_limit;
     child->as_limit = parent->as_limit;
+    child->memlock_limit = parent->memlock_limit;
 }
 
 static int
 copy_region(struct space *child, const struct region *r)
 {
+    struct region copy = *r;
+
+    copy.locked = false;
     if (r->object != NULL)
         object_get(r->object);
 
-    int err = space_insert(child, r);
+    int err = space_insert(child, &copy);
 
     if (err != 0 && r->object != NULL)
         object_put(r->object); /* the parent's region has one too: never the last */

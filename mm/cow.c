@@ -35,7 +35,7 @@ replace_page(struct fault *f, const struct frame *source, struct anon *old)
         return FAULT_WAIT_MEMORY;
     if (radix_set(&s->private, i, copy) != 0)
         goto no_memory;
-    if (rmap_enter(s, f->va, copy->frame, f->region->prot, &f->tlb) != 0)
+    if (rmap_enter(s, f->va, copy->frame, region_rights(f->region), &f->tlb) != 0)
         goto no_mapping;
     if (old == NULL)
         s->nprivate++;
@@ -62,7 +62,7 @@ cow_write_anon(struct fault *f, struct anon *a)
         return replace_page(f, a->frame, a);
 
     f->space->cow_reuses++;
-    return rmap_enter(f->space, f->va, a->frame, f->region->prot, &f->tlb) == 0
+    return rmap_enter(f->space, f->va, a->frame, region_rights(f->region), &f->tlb) == 0
                ? FAULT_DONE
                : FAULT_WAIT_MEMORY;
 }

@@ -27,10 +27,12 @@
 
 #define AROUND_PAGES 16 /* cached pages of a file that one read fault maps */
 
+/* Maps the page with the region's rights; that to write only if @allow is PROT_WRITE. */
 static enum fault_result
-map(struct fault *f, struct frame *frame, unsigned prot)
+map(struct fault *f, struct frame *frame, unsigned allow)
 {
-    int err = rmap_enter(f->space, f->va, frame, prot, &f->tlb);
+    unsigned rights = region_rights(f->region) & (allow | ~(unsigned)PROT_WRITE);
+    int err = rmap_enter(f->space, f->va, frame, rights, &f->tlb);
 
     return err == 0 ? FAULT_DONE : FAULT_WAIT_MEMORY;
 }
@@ -74,7 +76,7 @@ anon_page(struct fault *f, struct anon *a)
         return FAULT_WAIT_BUSY;
     if (f->access == PROT_WRITE)
         return cow_write_anon(f, a);
-    return map(f, a->frame, a->refs == 1 ? f->region->prot : f->region->prot & ~PROT_WRITE);
+    return map(f, a->frame, a->refs == 1 ? PROT_WRITE : 0);
 }
 
 /*
@@ -88,7 +90,7 @@ map_around(struct fault *f)
     uint64_t window = AROUND_PAGES * PAGE_SIZE;
     vaddr_t va = MAX(ROUND_DOWN(f->va, window), r->start);
     vaddr_t end = MIN(ROUND_DOWN(f->va, window) + window, r->end);
-    unsigned prot = r->prot & ~PROT_WRITE;
+    unsigned prot = region_rights(r) & ~(unsigned)PROT_WRITE;
 
     for (; va < end; va += PAGE_SIZE) {
         pte_t *e = pagetable_find(&f->space->pt, va);
@@ -118,7 +120,7 @@ write_shared(struct fault *f, struct frame *frame, pgidx_t index)
     if (o->kind == OBJECT_FILE && !frame->dirty && !f->prepared)
         return wait_for(f, FAULT_WAIT_PREPARE, o, index);
 
-    enum fault_result r = map(f, frame, f->region->prot);
+    enum fault_result r = map(f, frame, PROT_WRITE);
 
     if (r == FAULT_DONE && o->kind == OBJECT_FILE)
         object_mark_dirty(o, frame);
@@ -151,7 +153,7 @@ object_page(struct fault *f)
     /* Read-only even when shared and writable: the first store has to come by write_shared. */
     bool may_write = r->shared && (r->object->kind == OBJECT_SHM || frame->dirty);
 
-    found = map(f, frame, may_write ? r->prot : r->prot & ~PROT_WRITE);
+    found = map(f, frame, may_write ? PROT_WRITE : 0);
     if (found == FAULT_DONE && r->object->kind == OBJECT_FILE)
         map_around(f);
     return found;
@@ -170,7 +172,7 @@ demand_page(struct fault *f)
             return anon_page(f, a);
         if (r->object == NULL)
             return f->access == PROT_WRITE ? cow_write_source(f, frame_zero)
-                                           : map(f, frame_zero, r->prot & ~PROT_WRITE);
+                                           : map(f, frame_zero, 0);
     }
     return object_page(f);
 }

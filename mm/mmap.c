@@ -16,6 +16,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/layout.h"
@@ -72,6 +73,12 @@ choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
     return va != 0 ? va : space_place(s, len, USER_BOTTOM, USER_TOP);
 }
 
+static bool
+will_be_locked(const struct space *s, unsigned flags)
+{
+    return (flags & MAP_LOCKED) || s->lock_future != 0;
+}
+
 static int
 judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
 {
@@ -89,8 +96,11 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
     if ((q->flags & MAP_HUGETLB) ||
         ((q->object != NULL || type != MAP_PRIVATE) && (q->flags & MAP_GROWSDOWN)))
         return -EINVAL;
-    if (s->pages + len / PAGE_SIZE > s->as_limit / PAGE_SIZE)
-        return -ENOMEM;
+
+    int err = space_may_grow(s, len / PAGE_SIZE, will_be_locked(s, q->flags));
+
+    if (err != 0)
+        return err;
     if (!(q->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
         return 0;
     if (!page_aligned(q->addr))
@@ -115,10 +125,13 @@ place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64
         .max_prot = q->max_prot,
         .shared = (q->flags & MAP_TYPE) != MAP_PRIVATE,
         .grows_down = (q->flags & MAP_GROWSDOWN) != 0,
+        .locked = will_be_locked(s, q->flags),
         .object = o,
         .offset = q->object != NULL ? q->offset / PAGE_SIZE : 0,
     };
 
+    if (!pattern.shared)
+        pattern.promise = commit_promise(q->prot, q->flags & MAP_NORESERVE);
     if (space_isolate(s, addr, addr + len) != 0)
         return -ENOMEM;
     space_remove(s, addr, addr + len, dead);
@@ -138,7 +151,8 @@ vm_mmap(struct space *s, const struct mmap_request *q)
     struct object *o = q->object;
     if (o != NULL)
         object_get(o);
-    else if ((q->flags & MAP_TYPE) != MAP_PRIVATE && (o = object_alloc_shm(len)) == NULL)
+    else if ((q->flags & MAP_TYPE) != MAP_PRIVATE &&
+             (o = object_alloc_shm(len, !(q->flags & MAP_NORESERVE))) == NULL)
         return -ENOMEM;
 
     mutex_lock(&s->lock);
@@ -161,8 +175,11 @@ vm_mmap(struct space *s, const struct mmap_request *q)
             object_put(o);
         return err;
     }
-    if (q->flags & (MAP_POPULATE | MAP_LOCKED) && !(q->flags & MAP_NONBLOCK))
-        (void)vm_populate(s, addr, addr + len); /* Linux does not report it either */
+    /* Linux does not report either of them. */
+    if ((q->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE)
+        (void)vm_populate(s, addr, addr + len);
+    else if (!(s->lock_future & MCL_ONFAULT))
+        vm_populate_locked(s, addr, addr + len);
     return addr;
 }
 
@@ -196,13 +213,32 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
 
     for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
          va += PAGE_SIZE) {
-        unsigned keep = pte_writable(*e) ? r->prot : r->prot & ~PROT_WRITE;
+        unsigned keep = region_rights(r) & (pte_writable(*e) ? ~0U : ~(unsigned)PROT_WRITE);
 
         if (r->prot == PROT_NONE)
             rmap_remove(s, va, e, b);
         else
             rmap_set_rights(s, va, e, keep, b);
     }
+}
+
+/* What becomes writable for the first time may need pages of its own: promises them. */
+static int
+promise_range(struct space *s, vaddr_t start, vaddr_t end)
+{
+    uint64_t pages = 0;
+
+    for (struct region *r = space_find(s, start); r != NULL && r->start < end;
+         r = region_next(s, r))
+        if (!r->shared && r->promise == PROMISE_NONE)
+            pages += (r->end - r->start) / PAGE_SIZE;
+    if (commit_charge(pages) != 0)
+        return -ENOMEM;
+    for (struct region *r = space_find(s, start); r != NULL && r->start < end;
+         r = region_next(s, r))
+        if (!r->shared && r->promise == PROMISE_NONE)
+            r->promise = PROMISE_MADE;
+    return 0;
 }
 
 static int
@@ -214,19 +250,10 @@ judge_mprotect(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
          r = region_next(s, r))
         if (prot & ~r->max_prot)
             return -EACCES;
-    return space_isolate(s, start, end);
-}
 
-/* Joins what became alike about and in [start, end). */
-static void
-merge_range(struct space *s, vaddr_t start, vaddr_t end)
-{
-    struct region *r = space_find(s, start);
+    int err = space_isolate(s, start, end);
 
-    while (r != NULL && r->start <= end) {
-        r = region_merge_left(s, r);
-        r = region_next(s, r);
-    }
+    return err == 0 && (prot & PROT_WRITE) ? promise_range(s, start, end) : err;
 }
 
 int
@@ -264,9 +291,11 @@ vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot)
         }
         tlb_flush(&b);
         mutex_unlock(&vm_lock);
-        merge_range(s, addr, end);
+        space_merge_range(s, addr, end);
     }
     mutex_unlock(&s->lock);
+    if (err == 0)
+        vm_populate_locked(s, addr, end);
     return err;
 }
 
@@ -294,9 +323,11 @@ vm_brk(struct space *s, vaddr_t brk)
                               .end = new_end,
                               .prot = PROT_READ | PROT_WRITE,
                               .max_prot = PROT_ALL,
-                              .heap = true};
+                              .heap = true,
+                              .locked = will_be_locked(s, 0),
+                              .promise = PROMISE_MADE};
 
-        if (s->pages + (new_end - old_end) / PAGE_SIZE > s->as_limit / PAGE_SIZE ||
+        if (space_may_grow(s, (new_end - old_end) / PAGE_SIZE, heap.locked) != 0 ||
             space_place(s, new_end - old_end, old_end, new_end) != old_end ||
             space_insert(s, &heap) != 0)
             goto out;
@@ -305,6 +336,8 @@ vm_brk(struct space *s, vaddr_t brk)
 out:
     mutex_unlock(&s->lock);
     region_free_list(&dead);
+    if (s->lock_future && !(s->lock_future & MCL_ONFAULT))
+        vm_populate_locked(s, old_end, page_ceil(result));
     return result;
 }
 
@@ -330,6 +363,10 @@ vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
         if (r == NULL || r->start >= end) {
             mutex_unlock(&s->lock);
             return -ENOMEM;
+        }
+        if ((flags & MS_INVALIDATE) && r->locked) {
+            mutex_unlock(&s->lock);
+            return -EBUSY;
         }
         hole = r->start > addr ? -ENOMEM : hole;
 
@@ -378,13 +415,13 @@ give_up(struct space *s, vaddr_t start, vaddr_t end)
     mutex_unlock(&vm_lock);
 }
 
-/* MADV_FREE is for private anonymous memory alone. */
+/* Locked pages are not given up; and MADV_FREE is for private anonymous memory alone. */
 static int
-judge_free(struct space *s, vaddr_t start, vaddr_t end)
+judge_giving_up(struct space *s, vaddr_t start, vaddr_t end, int advice)
 {
     for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
          r = region_next(s, r))
-        if (r->object != NULL)
+        if (r->locked || (advice == MADV_FREE && (r->object != NULL || r->shared)))
             return -EINVAL;
     return 0;
 }
@@ -397,7 +434,7 @@ set_dont_fork(struct space *s, vaddr_t start, vaddr_t end, bool value)
     for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
          r = region_next(s, r))
         r->dont_fork = value;
-    merge_range(s, start, end);
+    space_merge_range(s, start, end);
     return 0;
 }
 
@@ -429,8 +466,8 @@ vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice)
     mutex_lock(&s->lock);
     bool hole = !all_mapped(s, addr, end);
 
-    if (advice == MADV_FREE)
-        err = judge_free(s, addr, end);
+    if (advice == MADV_FREE || advice == MADV_DONTNEED)
+        err = judge_giving_up(s, addr, end, advice);
     if (err == 0 && (advice == MADV_DONTNEED || advice == MADV_FREE))
         give_up(s, addr, end);
     else if (advice == MADV_DONTFORK || advice == MADV_DOFORK)

@@ -38,6 +38,22 @@ int vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags);
 int vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice);
 
 /*
+ * vm_mlock, vm_munlock - pages that stay in memory, and need not any more.
+ * @flags: MLOCK_ONFAULT: those that are touched from now on (mlock2(2)).
+ * Returns: 0; -EINVAL; -EPERM: RLIMIT_MEMLOCK is 0; -ENOMEM: beyond it, or not all of the range is
+ *          mapped and may be touched; -EAGAIN: no memory.
+ */
+int vm_mlock(struct space *s, vaddr_t addr, uint64_t len, unsigned flags);
+int vm_munlock(struct space *s, vaddr_t addr, uint64_t len);
+
+/* @flags: MCL_*. */
+int vm_mlockall(struct space *s, unsigned flags);
+void vm_munlockall(struct space *s);
+
+/* Brings in what of [start, end) is locked, as far as it can. */
+void vm_populate_locked(struct space *s, vaddr_t start, vaddr_t end);
+
+/*
  * vm_mincore - which pages are in memory: one byte each, bit 0.
  * @vec: kernel memory for @pages bytes.
  */

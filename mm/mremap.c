@@ -10,6 +10,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
+#include "mm/commit.h"
 #include "mm/layout.h"
 #include "mm/object.h"
 #include "mm/rmap.h"
@@ -79,11 +80,9 @@ judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len,
         return -EFAULT;
     if (old_len > r->end - old)
         return -EFAULT;
-    if (new_len > old_len &&
-        s->pages + (new_len - old_len) / PAGE_SIZE > s->as_limit / PAGE_SIZE)
-        return -ENOMEM;
     *out = r;
-    return 0;
+    return new_len <= old_len ? 0
+                              : space_may_grow(s, (new_len - old_len) / PAGE_SIZE, r->locked);
 }
 
 /* Grows in place if what follows is free. */
@@ -116,7 +115,11 @@ move_region(struct space *s, const struct move *m)
         return -ENOMEM;
 
     struct region *r = space_find(s, m->from);
+    bool charge = r->promise == PROMISE_MADE && m->new_len > m->old_len;
+    uint64_t more = (m->new_len - m->old_len) / PAGE_SIZE;
 
+    if (charge && commit_charge(more) != 0)
+        return -ENOMEM;
     mutex_lock(&vm_lock);
     int err = r->shared ? 0 : reserve_keys(s, m);
 
@@ -125,6 +128,8 @@ move_region(struct space *s, const struct move *m)
     mutex_unlock(&vm_lock);
     if (err == 0)
         region_relocate(s, r, m->to, m->to + m->new_len);
+    else if (charge)
+        commit_release(more);
     return err;
 }
 
@@ -196,5 +201,7 @@ vm_mremap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, unsi
     int64_t result = mremap_locked(s, &m, flags, &dead);
     mutex_unlock(&s->lock);
     region_free_list(&dead);
+    if (result > 0)
+        vm_populate_locked(s, result, result + m.new_len);
     return result;
 }

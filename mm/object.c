@@ -17,12 +17,14 @@
 #include "mm/object.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/fault.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
@@ -54,6 +56,7 @@ static void
 shm_release(struct object *o)
 {
     object_drop_pages(o);
+    commit_release(o->promised);
     kfree(o);
 }
 
@@ -68,14 +71,23 @@ shm_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
 static const struct object_ops shm_ops = {.release = shm_release, .describe = shm_describe};
 
 struct object *
-object_alloc_shm(uint64_t size)
+object_alloc_shm(uint64_t size, bool reserve)
 {
+    uint64_t promised =
+        commit_promise(PROT_WRITE, !reserve) == PROMISE_MADE ? page_ceil(size) / PAGE_SIZE : 0;
+
+    if (commit_charge(promised) != 0)
+        return NULL;
+
     struct object *o = kmalloc(sizeof(*o));
 
-    if (o == NULL)
+    if (o == NULL) {
+        commit_release(promised);
         return NULL;
+    }
     object_init(o, OBJECT_SHM, &shm_ops);
     o->size = size;
+    o->promised = promised;
     return o;
 }
 

@@ -55,6 +55,7 @@ struct object {
     struct radix pages; /* V */
     uint64_t size;      /* V to read, I and V to change: bytes */
     uint64_t npages;    /* V: entries in pages */
+    uint64_t promised;  /* C: pages charged for shared memory, freed with it */
     uint64_t ndirty;    /* V: dirty frames among them */
     pgidx_t readahead;  /* V: page after the last one read in: a miss here is sequential */
     struct list
@@ -72,10 +73,10 @@ struct object {
 void object_init(struct object *o, enum object_kind kind, const struct object_ops *ops);
 
 /*
- * object_alloc_shm - anonymous shared memory of @size bytes, freed with its last
- * reference; NULL: no memory.
+ * object_alloc_shm - anonymous shared memory of @size bytes, freed with its last reference.
+ * @reserve: it is promised as a whole (commit.h).  NULL: no memory, or no promise.
  */
-struct object *object_alloc_shm(uint64_t size) MUST_CHECK;
+struct object *object_alloc_shm(uint64_t size, bool reserve) MUST_CHECK;
 
 void object_get(struct object *o);
 /* May sleep (release may write to the disk): hold no lock. */

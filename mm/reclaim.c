@@ -166,7 +166,7 @@ reclaim_one(struct frame *f, struct turn *t)
     stats.scanned++;
     /* Before it is asked whether it was used, because asking has a price. */
     if (f->busy || f->pins > 0 ||
-        (f->owner == FRAME_ANON && (only_files || !has_slot(f->anon))))
+        (f->owner == FRAME_ANON && (only_files || !has_slot(f->anon))) || rmap_locked(f))
         return;
     if (policy->spare(f, &t->tlb))
         return;

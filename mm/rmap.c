@@ -24,7 +24,8 @@ struct mutex vm_lock = MUTEX_INIT(vm_lock, "vm_lock");
 static uint64_t
 rights(unsigned prot)
 {
-    return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
+    return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX) |
+           (prot & RMAP_LOCKED ? PTE_LOCKED : 0);
 }
 
 /* Which of the space's counters @f is in. */
@@ -169,6 +170,26 @@ rmap_write_protect(struct frame *f, struct tlb_batch *b)
 {
     for (struct rmap *r = f->maps; r != NULL; r = r->next)
         rmap_write_protect_pte(r->space, r->va, pagetable_find(&r->space->pt, r->va), b);
+}
+
+void
+rmap_mark_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked)
+{
+    pte_t *e;
+
+    ASSERT(mutex_held(&vm_lock));
+    for (vaddr_t va = start; (e = pagetable_next(&s->pt, &va, end)) != NULL; va += PAGE_SIZE)
+        e->bits = locked ? e->bits | PTE_LOCKED : e->bits & ~PTE_LOCKED;
+}
+
+bool
+rmap_locked(const struct frame *f)
+{
+    for (const struct rmap *r = f->maps; r != NULL; r = r->next)
+        if (r->space->locked_pages > 0 &&
+            (pagetable_find(&r->space->pt, r->va)->bits & PTE_LOCKED))
+            return true;
+    return false;
 }
 
 bool

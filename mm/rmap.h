@@ -25,13 +25,15 @@ struct rmap {
     struct rmap *next;
 };
 
+#define RMAP_LOCKED 0x100U /* beside PROT_*: the entry is marked PTE_LOCKED */
+
 /* Links that exist: one for each mapped page. */
 uint64_t rmap_count(void);
 
 /*
  * rmap_enter - map @f at @va, instead of whatever is mapped there.
  *
- * @prot: PROT_READ, PROT_WRITE, PROT_EXEC: the rights that the entry gets.
+ * @prot: PROT_READ, PROT_WRITE, PROT_EXEC: the rights that the entry gets; RMAP_LOCKED.
  * @b:    receives what has to be flushed when an older entry goes.
  * Locks:   vm_lock and space->lock.  Does not sleep.
  * Returns: 0, or -ENOMEM with nothing changed.
@@ -56,6 +58,12 @@ void rmap_write_protect_pte(struct space *s, vaddr_t va, pte_t *e, struct tlb_ba
 
 /* Gives the entry @e of @va other rights; those that are lost go to the batch. */
 void rmap_set_rights(struct space *s, vaddr_t va, pte_t *e, unsigned prot, struct tlb_batch *b);
+
+/* Marks the entries of [start, end) as locked or not. vm_lock held. */
+void rmap_mark_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked);
+
+/* True if an entry that points to @f is marked. */
+bool rmap_locked(const struct frame *f);
 
 /* True if the processor used @f through any entry since the last call (A bits, then cleared). */
 bool rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b);

@@ -15,6 +15,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/object.h"
@@ -222,13 +223,38 @@ space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
 
 /* ---- insert, split, merge ---- */
 
+int
+space_may_grow(const struct space *s, uint64_t pages, bool locked)
+{
+    if (s->pages + pages > s->as_limit / PAGE_SIZE)
+        return -ENOMEM;
+    if (!locked)
+        return 0;
+    if (s->memlock_limit == 0)
+        return -EPERM;
+    return s->locked_pages + pages > s->memlock_limit / PAGE_SIZE ? -EAGAIN : 0;
+}
+
+/* @r has so many bytes more, charged by the caller, or less, whose charge is given back. */
+static void
+count_pages(struct space *s, const struct region *r, int64_t bytes)
+{
+    int64_t pages = bytes / (int64_t)PAGE_SIZE;
+
+    s->pages += pages;
+    s->locked_pages += r->locked ? pages : 0;
+    if (r->promise == PROMISE_MADE && pages < 0)
+        commit_release(-pages);
+}
+
 /* Two neighbours that one region could describe. */
 static bool
 regions_alike(const struct region *a, const struct region *b)
 {
     if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot ||
         a->shared != b->shared || a->grows_down != b->grows_down || a->heap != b->heap ||
-        a->dont_fork != b->dont_fork || a->object != b->object)
+        a->dont_fork != b->dont_fork || a->locked != b->locked || a->promise != b->promise ||
+        a->object != b->object)
         return false;
     return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
 }
@@ -292,13 +318,23 @@ merge_around(struct space *s, struct region *r)
 }
 
 void
+space_merge_range(struct space *s, vaddr_t start, vaddr_t end)
+{
+    struct region *r = space_find_from(s, start);
+
+    while (r != NULL && r->start <= end) {
+        r = region_merge_left(s, r);
+        r = region_next(s, r);
+    }
+}
+
+void
 region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
     region_unlink(s, r);
-    s->pages -= (r->end - r->start) / PAGE_SIZE;
+    count_pages(s, r, (int64_t)(end - start) - (int64_t)(r->end - r->start));
     r->start = start;
     r->end = end;
-    s->pages += (end - start) / PAGE_SIZE;
     region_link(s, r);
     merge_around(s, r);
 }
@@ -311,16 +347,24 @@ space_insert(struct space *s, const struct region *pattern)
     if (s->nregions >= REGIONS_MAX)
         return -ENOMEM;
 
+    uint64_t pages = (pattern->end - pattern->start) / PAGE_SIZE;
+
+    if (pattern->promise == PROMISE_MADE && commit_charge(pages) != 0)
+        return -ENOMEM;
+
     struct region *r = kmalloc(sizeof(*r));
 
-    if (r == NULL)
+    if (r == NULL) {
+        if (pattern->promise == PROMISE_MADE)
+            commit_release(pages);
         return -ENOMEM;
+    }
     *r = *pattern;
     list_init(&r->link);
     if (r->object != NULL && !r->shared)
         r->object->private_mapped = true;
     region_link(s, r);
-    s->pages += (r->end - r->start) / PAGE_SIZE;
+    count_pages(s, r, (int64_t)(r->end - r->start));
     merge_around(s, r);
     return 0;
 }
@@ -365,7 +409,7 @@ void
 region_grow_down(struct space *s, struct region *r, vaddr_t start)
 {
     ASSERT(r->grows_down && start < r->start && page_aligned(start));
-    s->pages += (r->start - start) / PAGE_SIZE;
+    count_pages(s, r, (int64_t)(r->start - start));
     if (r->object != NULL)
         r->offset -= (r->start - start) / PAGE_SIZE;
     r->start = start;
@@ -402,7 +446,7 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
 
         ASSERT(start <= r->start && r->end <= end);
         space_drop_private(s, r->start, r->end, &b);
-        s->pages -= (r->end - r->start) / PAGE_SIZE;
+        count_pages(s, r, -(int64_t)(r->end - r->start));
         region_unlink(s, r);
         list_push_back(dead, &r->link);
         r = next;

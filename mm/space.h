@@ -15,6 +15,7 @@
 #include "kernel/lib/radix.h"
 #include "kernel/sched/mutex.h"
 #include "mm/pagetable.h"
+#include "mm/rmap.h"
 
 struct object;
 
@@ -31,6 +32,8 @@ struct region {
     bool grows_down;       /* C: a stack */
     bool heap;             /* C: made by brk */
     bool dont_fork;        /* S: MADV_DONTFORK */
+    bool locked;           /* S: mlock: reclaim leaves its pages alone */
+    uint8_t promise;       /* S: enum promise */
     struct object *object; /* C: NULL: zeros */
     pgidx_t offset;        /* C: page of the object that lies at start */
     uint64_t gap;          /* S: free bytes before start, as placement counts them */
@@ -44,6 +47,8 @@ struct space {
     struct list regions;             /* S */
     unsigned nregions;               /* S */
     uint64_t pages;                  /* S: pages in regions */
+    uint64_t locked_pages;           /* S: those of locked ones */
+    unsigned lock_future;            /* S: MCL_* for regions to come */
     struct radix private;            /* S and V to change, S or V to read: va >> 12 -> anon */
     uint64_t nprivate;               /* V: entries in private */
     struct pagetable pt;             /* V */
@@ -63,9 +68,16 @@ struct space {
     vaddr_t arg_start, arg_end, env_start,
         env_end; /* strings of /proc/PID/cmdline and environ */
     vaddr_t code_start, code_end;
-    uint64_t stack_limit, data_limit,
-        as_limit; /* RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS in bytes */
+    /* RLIMIT_STACK, _DATA, _AS, _MEMLOCK in bytes; the last is UINT64_MAX for the privileged. */
+    uint64_t stack_limit, data_limit, as_limit, memlock_limit;
 };
+
+/* What an entry of the region may have: PROT_*, and RMAP_LOCKED. */
+static inline unsigned
+region_rights(const struct region *r)
+{
+    return r->prot | (r->locked ? RMAP_LOCKED : 0);
+}
 
 #define region_for_each(r, s) list_for_each (r, &(s)->regions, link)
 
@@ -101,12 +113,21 @@ struct region *region_prev(const struct space *s, const struct region *r);
 vaddr_t space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high);
 
 /*
+ * space_may_grow - may the space have so many pages more?
+ *
+ * @locked: they would be locked, too.
+ * Returns: 0; -ENOMEM: RLIMIT_AS; -EPERM, -EAGAIN: RLIMIT_MEMLOCK.  space->lock held, or a guess.
+ */
+int space_may_grow(const struct space *s, uint64_t pages, bool locked) MUST_CHECK;
+
+/*
  * space_insert - add a copy of @pattern where nothing is mapped; merges it with its
  * neighbours when they are alike.
  *
  * @pattern: all fields that describe the region; its object reference is taken over on success.
+ *           With PROMISE_MADE its pages are charged here.
  * Locks:   space->lock.  Does not sleep.
- * Returns: 0, or -ENOMEM (no memory, or REGIONS_MAX) with nothing changed.
+ * Returns: 0, or -ENOMEM (no memory, no promise, or REGIONS_MAX) with nothing changed.
  */
 int space_insert(struct space *s, const struct region *pattern) MUST_CHECK;
 
@@ -132,13 +153,17 @@ int space_isolate(struct space *s, vaddr_t start, vaddr_t end) MUST_CHECK;
  */
 struct region *region_merge_left(struct space *s, struct region *r);
 
+/* Joins what became alike about and in [start, end). space->lock held. */
+void space_merge_range(struct space *s, vaddr_t start, vaddr_t end);
+
 /*
  * region_relocate - @r is now [start, end), where nothing else is mapped; joins it with
- * neighbours that are alike. Its pages are the caller's business.  Does not fail.
+ * neighbours that are alike. Its pages are the caller's business, and so is the charge when it
+ * grows.  Does not fail.
  */
 void region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
 
-/* Moves the lower edge of a stack region down to @start. */
+/* Moves the lower edge of a stack region, whose charge was paid, down to @start. */
 void region_grow_down(struct space *s, struct region *r, vaddr_t start);
 
 /*

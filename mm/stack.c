@@ -14,6 +14,7 @@
 #include "mm/stack.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/commit.h"
 #include "mm/layout.h"
 #include "mm/space.h"
 
@@ -28,13 +29,18 @@ stack_grow(struct space *s, vaddr_t va)
         return NULL;
     if (r->end - start > s->stack_limit)
         return NULL;
-    if (s->pages + (r->start - start) / PAGE_SIZE > s->as_limit / PAGE_SIZE)
+
+    uint64_t pages = (r->start - start) / PAGE_SIZE;
+
+    if (space_may_grow(s, pages, r->locked) != 0)
         return NULL;
 
     struct region *below = region_prev(s, r);
 
     /* What nobody can use needs no distance: PROT_NONE is a guard already. */
     if (below != NULL && below->prot != 0 && start - below->end < STACK_GUARD_GAP)
+        return NULL;
+    if (r->promise == PROMISE_MADE && commit_charge(pages) != 0)
         return NULL;
     region_grow_down(s, r, start);
     return r;

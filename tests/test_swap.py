@@ -78,6 +78,6 @@ def test_swapoff_brings_back(vm):
 def test_swap_full(vm):
     """When RAM and swap are full, one process ends with one line, and the shell goes on."""
     run = vm([BUSYBOX, "sh", "-c", "/tests/more_than_memory 64; echo status $?; echo the shell goes on"],
-             mem="24M", swap="16M")
+             mem="24M", swap="16M", append="overcommit=always")
     assert run.out.splitlines()[-2:] == ["status 137", "the shell goes on"], run.out
     assert run.log.count("out of memory: ended process") == 1

@@ -63,7 +63,7 @@ full_write(struct file *f UNUSED, struct uio *u UNUSED, off_t *pos UNUSED)
 static int
 zero_mmap(struct file *f UNUSED, bool shared, uint64_t length, struct object **out)
 {
-    *out = shared ? object_alloc_shm(length) : NULL;
+    *out = shared ? object_alloc_shm(length, true) : NULL;
     return shared && *out == NULL ? -ENOMEM : 0;
 }
 

@@ -26,6 +26,7 @@
 #include "kernel/proc/args.h"
 #include "kernel/proc/elf.h"
 #include "mm/aslr.h"
+#include "mm/commit.h"
 #include "mm/kmalloc.h"
 #include "mm/layout.h"
 #include "mm/mmap.h"
@@ -220,6 +221,7 @@ make_space(struct exec *x)
     s->stack_limit = limits[RLIMIT_STACK].soft;
     s->data_limit = limits[RLIMIT_DATA].soft;
     s->as_limit = limits[RLIMIT_AS].soft;
+    s->memlock_limit = limits[RLIMIT_MEMLOCK].soft;
     s->stack_top = x->layout.stack_top;
     s->mmap_base = x->layout.mmap_base;
     /* A stack that may grow far needs its room above the mappings. */
@@ -239,6 +241,7 @@ map_stack(struct exec *x)
         .prot = PROT_READ | PROT_WRITE | (x->program.exec_stack ? PROT_EXEC : 0),
         .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,
         .grows_down = true,
+        .promise = PROMISE_MADE,
     };
 
     mutex_lock(&x->space->lock);

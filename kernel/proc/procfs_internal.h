@@ -104,7 +104,7 @@ int proc_show_faults(struct proc_inode *i, struct text *t);
 
 /* What a space is made of, in pages, as status and statm tell it. */
 struct proc_sizes {
-    uint64_t total, data, stack, code, library;
+    uint64_t total, locked, data, stack, code, library;
 };
 void proc_measure(struct space *s,
                   struct proc_sizes *z); /* procfs_memory.c; takes space->lock */

@@ -187,6 +187,7 @@ proc_measure(struct space *s, struct proc_sizes *z)
     memset(z, 0, sizeof(*z));
     mutex_lock(&s->lock);
     z->total = s->pages;
+    z->locked = s->locked_pages;
     region_for_each (r, s) {
         uint64_t pages = (r->end - r->start) / PAGE_SIZE;
         if (r->grows_down)

@@ -234,7 +234,7 @@ show_memory_lines(struct proc_inode *i, const struct facts *f, struct text *t)
     mutex_unlock(&vm_lock);
     space_put(s);
     kib_line(t, "VmSize:", z.total);
-    kib_line(t, "VmLck:", 0);
+    kib_line(t, "VmLck:", z.locked);
     kib_line(t, "VmHWM:", peak);
     kib_line(t, "VmRSS:", anon + file);
     kib_line(t, "RssAnon:", anon);

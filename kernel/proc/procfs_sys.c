@@ -9,6 +9,7 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/identity.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/space.h"
 
@@ -65,11 +66,30 @@ static const struct proc_node kernel_table[] = {
     {0},
 };
 
+static int
+show_overcommit(struct proc_inode *i UNUSED, struct text *t)
+{
+    text_printf(t, "%d\n", commit_get_mode());
+    return 0;
+}
+
+static int
+write_overcommit(struct proc_inode *i UNUSED, const char *text, size_t n)
+{
+    if (n == 0 || text[0] < '0' || text[0] > '2' || (text[1] != '\0' && text[1] != '\n'))
+        return -EINVAL;
+    commit_set_mode(text[0] - '0');
+    return 0;
+}
+
 static const struct proc_node vm_table[] = {
     CONSTANT("max_map_count", .value = REGIONS_MAX),
     CONSTANT("mmap_min_addr", .value = USER_BOTTOM),
-    CONSTANT("overcommit_memory",
-             .value = 1), /* nothing is refused for what might be touched later */
+    {.name = "overcommit_memory",
+     .mode = PROC_FILE(0644),
+     .show = show_overcommit,
+     .write = write_overcommit},
+    CONSTANT("overcommit_ratio", .value = COMMIT_RAM_PERCENT),
     {0},
 };
 

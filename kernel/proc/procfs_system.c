@@ -16,6 +16,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/identity.h"
 #include "kernel/sched/sched.h"
+#include "mm/commit.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
@@ -72,6 +73,8 @@ show_meminfo(struct proc_inode *i UNUSED, struct text *t)
     kib_line(t, "Slab:", f.by_owner[FRAME_KMALLOC]);
     kib_line(t, "SReclaimable:", 0);
     kib_line(t, "PageTables:", f.by_owner[FRAME_PAGETABLE]);
+    kib_line(t, "CommitLimit:", commit_limit());
+    kib_line(t, "Committed_AS:", commit_total());
     return 0;
 }
 

@@ -5,11 +5,13 @@
 
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
+#include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/bdev.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/path.h"
+#include "kernel/proc/process.h"
 #include "kernel/sched/cred.h"
 #include "kernel/sched/thread.h"
 #include "mm/kmalloc.h"
@@ -62,10 +64,15 @@ sys_swapoff(const uint64_t a[6])
     return err != 0 ? err : swap_off(dev);
 }
 
+/* The caller's space; what it may lock depends on who it is by now. */
 static struct space *
 my_space(void)
 {
-    return current_thread()->space;
+    struct space *s = current_thread()->space;
+    uint64_t limit = current_process()->rlimits[RLIMIT_MEMLOCK].soft;
+
+    s->memlock_limit = current_thread()->cred->euid == 0 ? UINT64_MAX : limit;
+    return s;
 }
 
 /* The object behind descriptor @fd, and what mprotect may give. */
@@ -149,6 +156,37 @@ int64_t
 sys_madvise(const uint64_t a[6])
 {
     return vm_madvise(my_space(), a[0], a[1], (int)a[2]);
+}
+
+int64_t
+sys_mlock(const uint64_t a[6])
+{
+    return vm_mlock(my_space(), a[0], a[1], 0);
+}
+
+int64_t
+sys_mlock2(const uint64_t a[6])
+{
+    return vm_mlock(my_space(), a[0], a[1], (unsigned)a[2]);
+}
+
+int64_t
+sys_munlock(const uint64_t a[6])
+{
+    return vm_munlock(my_space(), a[0], a[1]);
+}
+
+int64_t
+sys_mlockall(const uint64_t a[6])
+{
+    return vm_mlockall(my_space(), (unsigned)a[0]);
+}
+
+int64_t
+sys_munlockall(const uint64_t a[6] UNUSED)
+{
+    vm_munlockall(my_space());
+    return 0;
 }
 
 int64_t

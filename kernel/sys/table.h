@@ -124,6 +124,10 @@
     X(145, sched_getscheduler, "d")     \
     X(146, sched_get_priority_max, "d") \
     X(147, sched_get_priority_min, "d") \
+    X(149, mlock, "pu")                 \
+    X(150, munlock, "pu")               \
+    X(151, mlockall, "x")               \
+    X(152, munlockall, "")              \
     X(157, prctl, "dxxxx")              \
     X(158, arch_prctl, "xx")            \
     X(160, setrlimit, "dp")             \
@@ -181,6 +185,7 @@
     X(318, getrandom, "pux")            \
     X(319, memfd_create, "sx")          \
     X(322, execveat, "dsppx")           \
+    X(325, mlock2, "pux")               \
     X(332, statx, "dsxxp")              \
     X(334, rseq, "pudx")                \
     X(436, close_range, "uux")          \

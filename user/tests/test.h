@@ -258,12 +258,12 @@ gate_wait(struct gate *g)
         must(-1, "gate_wait", 0);
 }
 
-/* pages - map fresh private memory, read and write. */
+/* pages - map fresh private memory, read and write, of which little may be touched. */
 SHARED char *
 pages(size_t count)
 {
-    void *p =
-        mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     MUST(p == MAP_FAILED ? -1 : 0);
     return p;
 }
