@@ -291,12 +291,19 @@ object_read_in(struct object *o, pgidx_t index)
     if (n == 0)
         return -ENOMEM;
 
+    unsigned good = n;
     int err = o->ops->read_pages(o, index, frames, n);
 
+    if (err != 0 && n > 1) { /* the bad place may be a neighbour's */
+        good = 1;
+        err = o->ops->read_pages(o, index, frames, 1);
+    }
+    if (err != 0)
+        good = 0;
     mutex_lock(&vm_lock);
     for (unsigned i = 0; i < n; i++) {
         frames[i]->busy = false;
-        if (err == 0) {
+        if (i < good) {
             reclaim_add(frames[i]);
         } else {
             object_forget(frames[i]);
@@ -558,27 +565,54 @@ take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **fra
     return n;
 }
 
-int
-object_sync(struct object *o, pgidx_t start, pgidx_t end)
+/*
+ * Writes a run; page by page if it does not go as a whole, to fail with no more than is bad.
+ * Returns the last error, and a bit in *bad for each page that was not written.
+ */
+static int
+write_run(struct object *o, pgidx_t index, struct frame **frames, unsigned n, uint32_t *bad)
+{
+    int last = o->ops->write_pages(o, index, frames, n);
+
+    *bad = last != 0;
+    if (last == 0 || n == 1)
+        return last;
+    *bad = 0;
+    last = 0;
+    for (unsigned i = 0; i < n; i++) {
+        int err = o->ops->write_pages(o, index + i, frames + i, 1);
+
+        last = err != 0 ? err : last;
+        *bad |= (uint32_t)(err != 0) << i;
+    }
+    return last;
+}
+
+/* Writes the dirty pages of [start, end), waits for other writers. V held, let go of meanwhile. */
+static int
+write_dirty(struct object *o, pgidx_t start, pgidx_t end)
 {
     struct frame *frames[OBJECT_CLUSTER];
+    uint32_t bad;
     unsigned n;
+    int last = 0;
 
-    mutex_lock(&vm_lock);
     while (o->ndirty > 0 && (n = take_dirty_run(o, &start, end, frames)) > 0) {
         o->writing++;
         mutex_unlock(&vm_lock);
 
-        int err = o->ops->write_pages(o, start, frames, n);
+        int err = write_run(o, start, frames, n, &bad);
 
         mutex_lock(&vm_lock);
         for (unsigned i = 0; i < n; i++) {
             frames[i]->pins--;
-            if (err != 0) /* keep it: a later sync tries again */
+            /* What the disk does not take must not fill memory: it is told, and given up. */
+            if ((bad & 1U << i) && (err == -ENOMEM || o->ops->keep_unwritten))
                 object_mark_dirty(o, frames[i]);
             free_if_orphan(frames[i]);
         }
-        o->write_error |= err != 0;
+        last = err != 0 ? err : last;
+        o->write_error |= err != 0 && err != -ENOMEM;
         o->writing--;
         object_io_finished();
         start += n;
@@ -587,11 +621,20 @@ object_sync(struct object *o, pgidx_t start, pgidx_t end)
         unlock_and_wait_io();
         mutex_lock(&vm_lock);
     }
+    return last;
+}
 
+int
+object_sync(struct object *o, pgidx_t start, pgidx_t end)
+{
+    mutex_lock(&vm_lock);
+
+    int err = write_dirty(o, start, end);
     bool failed = o->write_error;
+
     o->write_error = false;
     mutex_unlock(&vm_lock);
-    return failed ? -EIO : 0;
+    return failed ? -EIO : err;
 }
 
 int
@@ -608,11 +651,11 @@ object_sync_all(void)
         list_push_back(&dirty_objects, &o->dirty_link);
         left -= MIN(left, o->ndirty);
         object_get(o);
-        mutex_unlock(&vm_lock);
 
-        int err = object_sync(o, 0, UINT64_MAX);
+        int err = write_dirty(o, 0, UINT64_MAX);
 
         first_error = first_error != 0 ? first_error : err;
+        mutex_unlock(&vm_lock);
         object_put(o);
         mutex_lock(&vm_lock);
     }

@@ -35,6 +35,8 @@ struct object_ops {
      * becomes dirty. 0, -ENOSPC, -EIO.
      */
     int (*prepare_write)(struct object *o, pgidx_t index);
+    /* Other files hang on these pages: what could not be written is tried again and again. */
+    bool keep_unwritten;
     /*
      * The last reference is gone: free it, or keep it cached with
      * object_revive when it is wanted again.
@@ -61,9 +63,8 @@ struct object {
     struct list
         dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
     unsigned writing; /* V: write-outs in flight */
-    bool
-        private_mapped; /* A: some region maps it privately, or did: copies of its pages exist */
-    bool write_error;   /* V: a write-back failed since the last object_sync */
+    bool private_mapped; /* A: a region maps it privately, or did: there may be copies */
+    bool write_error;    /* V: a write-back failed, and no object_sync has told so yet */
 };
 
 /*
@@ -123,7 +124,10 @@ void object_drop_pages(struct object *o);
  */
 bool object_retire(struct object *o) MUST_CHECK;
 
-/* Writes the dirty pages of every object. Returns 0 or the first error. */
+/*
+ * Writes the dirty pages of every object. Returns 0 or the first error, which the next
+ * object_sync tells again.
+ */
 int object_sync_all(void);
 
 /* ---- for the rest of mm/ ---- */

@@ -281,7 +281,7 @@ flusher(void *unused)
         uint64_t ticket = flush_wanted;
         uint64_t dirty = object_dirty_pages;
 
-        (void)object_sync_all(); /* what failed stays dirty, and its fsync() tells */
+        (void)object_sync_all(); /* what failed, the next fsync() tells */
         stats.flushed += dirty - MIN(dirty, object_dirty_pages);
         if (asked && shrink != NULL)
             shrink();

@@ -50,6 +50,7 @@ struct swap_header {
 };
 
 STATIC_ASSERT(offsetof(struct swap_header, magic) == PAGE_SIZE - 10);
+STATIC_ASSERT(SWAP_CLUSTER <= 32); /* a bit for each page of a cluster */
 
 struct area {
     struct block_device *dev; /* NULL: this place is free */
@@ -194,19 +195,19 @@ swap_free_slots(void)
 
 /* ---- clusters ---- */
 
-/* One request for the whole cluster. No lock held. */
+/* One request for @n pages of a cluster, from the @at-th on. No lock held. */
 static int
-transfer(const struct swap_cluster *c, bool write)
+transfer(const struct swap_cluster *c, unsigned at, unsigned n, bool write)
 {
     struct block_request req;
 
     memset(&req, 0, sizeof(req));
     req.write = write;
-    req.sector = page_of(c->first) * SECTORS_PER_PAGE;
-    req.count = c->n;
-    *(write ? &swap_pages_out : &swap_pages_in) += c->n;
-    for (unsigned i = 0; i < c->n; i++)
-        req.segments[i] = (struct block_segment){frame_addr(c->frames[i]), PAGE_SIZE};
+    req.sector = (page_of(c->first) + at) * SECTORS_PER_PAGE;
+    req.count = n;
+    *(write ? &swap_pages_out : &swap_pages_in) += n;
+    for (unsigned i = 0; i < n; i++)
+        req.segments[i] = (struct block_segment){frame_addr(c->frames[at + i]), PAGE_SIZE};
     block_submit(area_of(c->first)->dev, &req);
     return block_wait(&req);
 }
@@ -239,11 +240,11 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
 }
 
 /*
- * The disk is done with a cluster: its frames are no longer busy.
- * @leave: the bytes are only in the slots now.  @bad_slots: they could not be written there.
+ * The disk is done with a cluster: its frames are no longer busy.  A bit for each page:
+ * @leave: the bytes are only in the slot now.  @bad: they could not be written there.
  */
 static void
-arrive(struct swap_cluster *c, bool leave, bool bad_slots)
+arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
 {
     struct tlb_batch b;
 
@@ -254,11 +255,11 @@ arrive(struct swap_cluster *c, bool leave, bool bad_slots)
         struct anon *a = f->anon;
 
         f->busy = false;
-        if (bad_slots) {
+        if (bad & 1U << i) {
             slot_is_bad(a->slot);
             a->slot = 0;
         }
-        if (leave) {
+        if (leave & 1U << i) {
             f->dirty = false;
             anon_leave_frame(a, &b);
         }
@@ -273,15 +274,21 @@ arrive(struct swap_cluster *c, bool leave, bool bad_slots)
 unsigned
 swap_out_finish(struct swap_cluster *c)
 {
-    unsigned n = c->n;
+    unsigned freed = c->n;
+    uint32_t bad = 0;
 
-    if (n == 0)
+    if (c->n == 0)
         return 0;
-
-    int err = transfer(c, true);
-
-    arrive(c, err == 0, err != 0);
-    return err == 0 ? n : 0;
+    if (transfer(c, 0, c->n, true) != 0) { /* one by one, to lose no more slots than are bad */
+        for (unsigned i = 0; i < c->n; i++) {
+            if (transfer(c, i, 1, true) == 0)
+                continue;
+            bad |= 1U << i;
+            freed--;
+        }
+    }
+    arrive(c, ~bad, bad);
+    return freed;
 }
 
 bool
@@ -306,9 +313,9 @@ swap_in_add(struct swap_cluster *c, struct anon *a)
 int
 swap_in_finish(struct swap_cluster *c)
 {
-    int err = transfer(c, false);
+    int err = transfer(c, 0, c->n, false);
 
-    arrive(c, err != 0, false);
+    arrive(c, err != 0 ? ~0U : 0, 0);
     return err;
 }
 

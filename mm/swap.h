@@ -42,8 +42,8 @@ enum swap_add swap_out_add(struct swap_cluster *c, struct anon *a);
 
 /*
  * swap_out_finish - write a cluster and free its frames; leaves it empty.
- * No lock held, the TLB flushed since the frames were unmapped; sleeps.  A failed write
- * keeps the pages in memory and never uses the slots again.
+ * No lock held, the TLB flushed since the frames were unmapped; sleeps.  A page whose slot
+ * cannot be written stays in memory, and the slot is never used again.
  * Returns: the frames that became free.
  */
 unsigned swap_out_finish(struct swap_cluster *c);

@@ -207,6 +207,7 @@ const struct object_ops ext2_meta_ops = {
     .read_pages = meta_read_pages,
     .write_pages = meta_write_pages,
     .prepare_write = meta_prepare_write,
+    .keep_unwritten = true,
     .release = meta_release,
     .describe = meta_describe,
 };

@@ -284,6 +284,17 @@ def get_folder(image, guest, host):
             os.mkdir(scratch)
 
 
+def sector_of(image, where):
+    """The first sector, of 512 bytes, of page N of a file or directory: PATH@N, or PATH for page 0."""
+    path, _, page = where.partition("@")
+    block = int(re.search(r"(?m)^Block size: +(\d+)", debugfs(image, "stats -h")[0])[1])
+    logical = int(page or 0) * 4096 // block
+    physical, complaint = debugfs(image, f"bmap {quoted(path)} {logical}")
+    if complaint or not physical.strip().isdigit() or int(physical) == 0:
+        raise ImageError(f"{where}: {complaint or 'is a hole'}")
+    return int(physical) * (block // 512)
+
+
 def check(image):
     """What e2fsck finds wrong with an image, "" for nothing."""
     result = tool(["e2fsck", "-f", "-n", image])

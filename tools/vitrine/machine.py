@@ -214,11 +214,34 @@ def boot_door(folder, opts):
     raise HostError("--uefi: OVMF is not installed (make setup)")
 
 
+def error_rules(folder, disk, opts):
+    """The configuration of QEMU's blkdebug for what --disk-error says of a disk, "" for nothing."""
+    text = ""
+    for kind, where, times in (rule[1:] for rule in opts.disk_error if rule[0] == disk):
+        rule = f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n'
+        if where is not None:
+            try:
+                sector = image.sector_of(folder.file("root.img"), where) if where.startswith("/") else where
+            except image.ImageError as error:
+                raise HostError(f"--disk-error {disk}:{kind}:{error}") from error
+            rule += f'sector = "{sector}"\n'
+        text += (rule + 'once = "on"\n') * times or rule
+    return text
+
+
 def block_devices(folder, opts):
     """The root disk and the swap disk, on virtio.  The disks live no longer than the run: no host flushes."""
     argv = []
     for name in ["root"] + ["swap"] * bool(opts.swap):
-        argv += ["-drive", f"if=none,id={name},format=raw,cache=unsafe,file={folder.file(name + '.img')}",
+        path, cache = folder.file(name + ".img"), "unsafe"
+        file = f"file={path}"
+        rules = error_rules(folder, name, opts)
+        if rules:
+            with open(folder.file(f"{name}-errors"), "w", encoding="ascii") as config:
+                config.write(rules)
+            file = f"file.driver=blkdebug,file.config={config.name},file.image.driver=file,file.image.filename={path}"
+            cache = "writeback" if "flush" in rules else cache  # an unsafe cache passes no flush on
+        argv += ["-drive", f"if=none,id={name},format=raw,cache={cache},{file}",
                  "-device", f"virtio-blk-pci,drive={name},serial={name},{AT_ONCE}"]
     return argv
 

@@ -75,6 +75,15 @@ def assignment(text):
     return key, value
 
 
+def disk_error(text):
+    """(disk, read/write/flush, where, times): where is a sector number, a path and page, or None for anywhere."""
+    match = re.fullmatch(r"(root|swap):(read|write|flush)(?::(\d+|/[^:]*|any)(?::([1-9]\d{0,2}))?)?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not DISK:KIND[:WHERE[:TIMES]]")
+    disk, kind, where, times = match.groups()
+    return disk, kind, None if where == "any" else where, int(times or 0)
+
+
 def positive(kind):
     def parse(text):
         try:
@@ -118,6 +127,9 @@ def add_machine_options(parser):
     group.add_argument("--block", type=int, choices=[1024, 2048, 4096], default=4096, metavar="BYTES",
                        help="block size of the root disk: 1024, 2048 or 4096 (default: 4096)")
     group.add_argument("--append", default="", metavar="'OPTIONS'", help="more options for the kernel, such as strace")
+    group.add_argument("--disk-error", type=disk_error, action="append", default=[], metavar="DISK:KIND[:WHERE[:N]]",
+                       help="let requests fail: DISK root or swap, KIND read, write or flush, WHERE a sector, a "
+                            "file of the root disk as PATH or PATH@PAGE, or any; N: only the first N (repeatable)")
 
     group = parser.add_argument_group("files and environment")
     group.add_argument("--add", type=add_pair, action="append", default=[], metavar="HOST:GUEST",
@@ -167,6 +179,9 @@ def check_files(opts):
             raise HostError(f"--get {guest}:{host}: the guest's path must be absolute")
         if not os.path.isdir(os.path.dirname(os.path.abspath(host))):
             raise HostError(f"--get {guest}:{host}: the folder to copy to does not exist")
+    for disk, kind, where, _ in opts.disk_error:
+        if disk == "swap" and (not opts.swap or (where or "0").startswith("/")):
+            raise HostError(f"--disk-error swap:{kind}: there is no such place without --swap, nor a file on it")
     if opts.log:
         try:
             open(opts.log, "w", encoding="utf-8").close()
