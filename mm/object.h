@@ -64,7 +64,7 @@ struct object {
     pgidx_t readahead;  /* V: page after the last one read in: a miss here is sequential */
     struct list
         dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
-    unsigned writing; /* V: write-outs in flight */
+    unsigned writing;    /* V: write-outs in flight */
     bool private_mapped; /* A: a region maps it privately, or did: there may be copies */
     bool write_error;    /* V: a write-back failed, and no object_sync has told so yet */
 };
