@@ -25,6 +25,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/dev/block.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
@@ -39,10 +40,11 @@
 #include "mm/swap.h"
 #include "mm/tlb.h"
 
-#define FLUSH_PERIOD (5 * NSEC_PER_SEC)  /* dirty pages do not stay in memory much longer */
-#define VICTIM_TIME  (5 * NSEC_PER_MSEC) /* what a process that was ended may take to go */
-#define FLUSH_WAIT   (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
-#define SCAN_STEPS   256 /* frames that the pager looks at before it lets others run */
+#define FLUSH_PERIOD   (5 * NSEC_PER_SEC)  /* dirty pages do not stay in memory much longer */
+#define VICTIM_TIME    (5 * NSEC_PER_MSEC) /* what a process that was ended may take to go */
+#define FLUSH_WAIT     (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
+#define SWAP_IN_FLIGHT 4   /* departures: one collects while the disk writes the others */
+#define SCAN_STEPS     256 /* frames that the pager looks at before it lets others run */
 
 /*
  * What a page may need at once: its frame, page tables, nodes of tables.
@@ -52,13 +54,13 @@
 
 static const struct policy *policy = &policy_clock; /* chosen at boot */
 static uint64_t queue_length, file_frames; /* V: frames that the policy has; those of files */
-static bool only_files;                    /* reclaim_drop_caches is at work */
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
 static struct waitq memory_freed = WAITQ_INIT(memory_freed);
 static unsigned waiting;     /* threads in reclaim_wait (atomic) */
 static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
 static uint64_t flush_wanted, flush_done;
+static uint64_t drop_wanted, drop_done;
 static uint64_t added;       /* V: frames that were ever put into the queue */
 static uint64_t fruitless;   /* V: what added was when a turn last freed nothing */
 static uint64_t cache_floor; /* frames of files that are left alone: see above */
@@ -99,30 +101,74 @@ reclaim_remove(struct frame *f)
     file_frames -= f->owner == FRAME_OBJECT;
 }
 
-/* What one turn of the pager works on. */
-struct turn {
-    struct tlb_batch tlb;
-    struct swap_cluster out; /* pages that leave together */
-    uint64_t freed;
+/* What the pager is to reach. */
+struct goal {
+    uint64_t free;   /* so many frames are free */
+    uint64_t floor;  /* so many frames of files are left alone: see above */
+    bool only_files; /* nothing goes to swap */
 };
 
-/* Carries out what was decided so far: V is let go of while the disk works. */
+/* Pages that leave together; in flight while started. */
+struct departure {
+    struct swap_cluster pages;
+    struct block_request req;
+    bool started;
+};
+
+/* The pager's: one that collects pages, and those before it, which the disk works on. */
+static struct departure departures[SWAP_IN_FLIGHT];
+
+/* What one turn of the pager works on. */
+struct turn {
+    const struct goal *goal;
+    struct tlb_batch tlb;
+    unsigned collecting; /* which departure */
+    uint64_t freed, in_flight;
+};
+
+static struct swap_cluster *
+collecting(struct turn *t)
+{
+    return &departures[t->collecting].pages;
+}
+
+/* Waits for the disk to be done with a departure. V is let go of meanwhile. */
+static void
+await(struct turn *t, struct departure *d)
+{
+    if (!d->started)
+        return;
+    mutex_unlock(&vm_lock);
+    t->in_flight -= d->pages.n;
+    t->freed += swap_out_finish(&d->pages, &d->req);
+    mutex_lock(&vm_lock);
+    d->started = false;
+}
+
+/*
+ * Carries out what was decided so far: unmapped is unmapped on every processor now, and the pages
+ * collected are on their way.  The next departure may have to come back first.
+ */
 static void
 turn_settle(struct turn *t)
 {
+    struct departure *d = &departures[t->collecting];
+
     tlb_flush(&t->tlb);
-    if (t->out.n == 0)
+    if (d->pages.n == 0)
         return;
-    mutex_unlock(&vm_lock);
-    t->freed += swap_out_finish(&t->out);
-    mutex_lock(&vm_lock);
+    swap_out_start(&d->pages, &d->req);
+    d->started = true;
+    t->in_flight += d->pages.n;
+    t->collecting = (t->collecting + 1) % SWAP_IN_FLIGHT;
+    await(t, &departures[t->collecting]);
 }
 
 /* A clean page of a file: it can be read again. */
 static void
 take_file_page(struct frame *f, struct turn *t)
 {
-    if (f->dirty || file_frames <= cache_floor)
+    if (f->dirty || file_frames <= t->goal->floor)
         return;
     rmap_remove_all(f, &t->tlb);
     f->referenced = false;
@@ -152,10 +198,10 @@ take_anon_page(struct frame *f, struct turn *t)
         t->freed++;
         return;
     }
-    if (swap_out_add(&t->out, a) == SWAP_CLUSTER_FULL) {
+    if (swap_out_add(collecting(t), a) == SWAP_CLUSTER_FULL) {
         turn_settle(t);
         if (f->anon == a && a->refs > 0 && !f->busy && f->maps == NULL && f->pins == 0)
-            (void)swap_out_add(&t->out, a);
+            (void)swap_out_add(collecting(t), a);
     }
 }
 
@@ -166,7 +212,8 @@ reclaim_one(struct frame *f, struct turn *t)
     stats.scanned++;
     /* Before it is asked whether it was used, because asking has a price. */
     if (f->busy || f->pins > 0 ||
-        (f->owner == FRAME_ANON && (only_files || !has_slot(f->anon))) || rmap_locked(f))
+        (f->owner == FRAME_ANON && (t->goal->only_files || !has_slot(f->anon))) ||
+        rmap_locked(f))
         return;
     if (policy->spare(f, &t->tlb))
         return;
@@ -177,19 +224,19 @@ reclaim_one(struct frame *f, struct turn *t)
 }
 
 /*
- * Asks about every frame twice, or until the high watermark is reached. Returns the number of
- * frames freed.
+ * Asks about every frame twice, or until the goal is reached. Only the pager calls it. Returns
+ * the number of frames freed.
  */
 static uint64_t
-reclaim_round(void)
+reclaim_round(const struct goal *goal)
 {
-    struct turn t = {.freed = 0};
+    struct turn t = {.goal = goal};
 
     tlb_batch_init(&t.tlb);
     mutex_lock(&vm_lock);
     for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
          step++) {
-        if (frame_free_count() + t.tlb.nframes + t.out.n >= stats.high)
+        if (frame_free_count() + t.tlb.nframes + collecting(&t)->n + t.in_flight >= goal->free)
             break;
         reclaim_one(policy->next(&t.tlb), &t);
         if (step % SCAN_STEPS == SCAN_STEPS - 1) {
@@ -200,6 +247,8 @@ reclaim_round(void)
         }
     }
     turn_settle(&t);
+    for (unsigned i = 1; i <= SWAP_IN_FLIGHT; i++) /* the oldest first */
+        await(&t, &departures[(t.collecting + i) % SWAP_IN_FLIGHT]);
     mutex_unlock(&vm_lock);
     stats.freed += t.freed;
     return t.freed;
@@ -221,13 +270,14 @@ flush_and_wait(nsec_t deadline)
 static void
 pager_turn(void)
 {
+    const struct goal goal = {.free = stats.high, .floor = cache_floor};
     uint64_t free_before = frame_free_count();
 
-    if (reclaim_round() == 0) {
+    if (reclaim_round(&goal) == 0) {
         /* Not for ever: the flusher may need a file's lock, whose holder waits for memory. */
         flush_and_wait(clock_now() + FLUSH_WAIT);
         fruitless = added;
-        if (reclaim_round() == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
+        if (reclaim_round(&goal) == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
             frame_free_count() <= free_before) {
             int ended = kill_largest == NULL ? -1 : kill_largest();
 
@@ -247,6 +297,19 @@ pager_turn(void)
     waitq_wake_all(&memory_freed);
 }
 
+/* Drops every clean unused page of files, for those who wait in reclaim_drop_caches. */
+static void
+drop_caches(void)
+{
+    static const struct goal everything = {.free = UINT64_MAX, .only_files = true};
+    uint64_t ticket = drop_wanted;
+
+    while (reclaim_round(&everything) > 0)
+        ;
+    drop_done = ticket;
+    waitq_wake_all(&memory_freed);
+}
+
 static void
 pager(void *unused)
 {
@@ -257,9 +320,12 @@ pager(void *unused)
          * Below the mark with nothing to take it sleeps on, until
          * somebody asks or a page comes in.
          */
-        wait_event(&pager_wake, READ_ONCE(waiting) > 0 ||
+        wait_event(&pager_wake, READ_ONCE(waiting) > 0 || drop_wanted != drop_done ||
                                     (frame_free_count() < stats.low && added != fruitless));
-        pager_turn();
+        if (drop_wanted != drop_done)
+            drop_caches();
+        else
+            pager_turn();
         sched_yield();
     }
 }
@@ -330,22 +396,17 @@ reclaim_throttle(void)
 void
 reclaim_drop_caches(void)
 {
-    uint64_t high = stats.high, floor = cache_floor;
-
     /*
      * Writing a file may make its file system's own pages dirty, and those
      * come before it in the list.
      */
     for (int turn = 0; turn == 0 || (object_dirty_pages > 0 && turn < 8); turn++)
         flush_and_wait(UINT64_MAX);
-    stats.high = UINT64_MAX;
-    cache_floor = 0;
-    only_files = true;
-    while (reclaim_round() > 0)
-        ;
-    stats.high = high;
-    cache_floor = floor;
-    only_files = false;
+
+    uint64_t ticket = __atomic_add_fetch(&drop_wanted, 1, __ATOMIC_SEQ_CST);
+
+    waitq_wake_all(&pager_wake);
+    wait_event(&memory_freed, READ_ONCE(drop_done) >= ticket);
 }
 
 void

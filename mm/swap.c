@@ -195,21 +195,19 @@ swap_free_slots(void)
 
 /* ---- clusters ---- */
 
-/* One request for @n pages of a cluster, from the @at-th on. No lock held. */
-static int
-transfer(const struct swap_cluster *c, unsigned at, unsigned n, bool write)
+/* One request for @n pages of a cluster, from the @at-th on. */
+static void
+submit(const struct swap_cluster *c, unsigned at, unsigned n, bool write,
+       struct block_request *req)
 {
-    struct block_request req;
-
-    memset(&req, 0, sizeof(req));
-    req.write = write;
-    req.sector = (page_of(c->first) + at) * SECTORS_PER_PAGE;
-    req.count = n;
+    memset(req, 0, sizeof(*req));
+    req->write = write;
+    req->sector = (page_of(c->first) + at) * SECTORS_PER_PAGE;
+    req->count = n;
     *(write ? &swap_pages_out : &swap_pages_in) += n;
     for (unsigned i = 0; i < n; i++)
-        req.segments[i] = (struct block_segment){frame_addr(c->frames[at + i]), PAGE_SIZE};
-    block_submit(area_of(c->first)->dev, &req);
-    return block_wait(&req);
+        req->segments[i] = (struct block_segment){frame_addr(c->frames[at + i]), PAGE_SIZE};
+    block_submit(area_of(c->first)->dev, req);
 }
 
 enum swap_add
@@ -271,17 +269,23 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
     mutex_unlock(&vm_lock);
 }
 
+void
+swap_out_start(struct swap_cluster *c, struct block_request *req)
+{
+    ASSERT(c->n > 0);
+    submit(c, 0, c->n, true, req);
+}
+
 unsigned
-swap_out_finish(struct swap_cluster *c)
+swap_out_finish(struct swap_cluster *c, struct block_request *req)
 {
     unsigned freed = c->n;
     uint32_t bad = 0;
 
-    if (c->n == 0)
-        return 0;
-    if (transfer(c, 0, c->n, true) != 0) { /* one by one, to lose no more slots than are bad */
+    if (block_wait(req) != 0) { /* one by one, to lose no more slots than are bad */
         for (unsigned i = 0; i < c->n; i++) {
-            if (transfer(c, i, 1, true) == 0)
+            submit(c, i, 1, true, req);
+            if (block_wait(req) == 0)
                 continue;
             bad |= 1U << i;
             freed--;
@@ -313,8 +317,11 @@ swap_in_add(struct swap_cluster *c, struct anon *a)
 int
 swap_in_finish(struct swap_cluster *c)
 {
-    int err = transfer(c, 0, c->n, false);
+    struct block_request req;
+    int err;
 
+    submit(c, 0, c->n, false, &req);
+    err = block_wait(&req);
     arrive(c, err != 0 ? ~0U : 0, 0);
     return err;
 }

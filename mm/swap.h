@@ -17,6 +17,7 @@
 
 struct anon;
 struct block_device;
+struct block_request;
 struct frame;
 
 #define SWAP_CLUSTER  32 /* pages of one write: 128 KiB */
@@ -41,12 +42,18 @@ enum swap_add { SWAP_ADDED, SWAP_CLUSTER_FULL, SWAP_NO_ROOM };
 enum swap_add swap_out_add(struct swap_cluster *c, struct anon *a);
 
 /*
- * swap_out_finish - write a cluster and free its frames; leaves it empty.
- * No lock held, the TLB flushed since the frames were unmapped; sleeps.  A page whose slot
- * cannot be written stays in memory, and the slot is never used again.
+ * swap_out_start - begin to write a cluster that has pages; @req is lent until swap_out_finish.
+ * The TLB was flushed since the frames were unmapped.  Any lock; does not sleep.
+ */
+void swap_out_start(struct swap_cluster *c, struct block_request *req);
+
+/*
+ * swap_out_finish - wait until a started cluster is written, free its frames, leave it empty.
+ * No lock held; sleeps.  A page that cannot be written stays in memory, and its slot is never
+ * used again.
  * Returns: the frames that became free.
  */
-unsigned swap_out_finish(struct swap_cluster *c);
+unsigned swap_out_finish(struct swap_cluster *c, struct block_request *req);
 
 /*
  * swap_in_add - give @a, which has only a slot, a busy frame.

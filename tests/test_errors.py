@@ -69,7 +69,8 @@ def test_swap_write(vm, kind):
 def test_swap_takes_nothing(vm):
     """Without a single good place it is a machine without swap: what fits is well, what does not ends one process."""
     script = "/tests/lost_pages 4; /tests/more_than_memory 40; echo status $?; /tests/lost_pages 4"
-    run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="4M", options=failing("swap:write")).ok()
+    run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="4M", append="overcommit=always",
+             options=failing("swap:write")).ok()
     assert run.out == FOUND.format(0) + "status 137\n" + FOUND.format(0)
     assert run.log.count("out of memory: ended process") == 1
 
