@@ -102,7 +102,7 @@ int block_rw(struct block_device *dev, bool write, uint64_t sector, paddr_t pa,
 int block_flush(struct block_device *dev) MUST_CHECK;
 
 /*
- * For drivers: the device is done with @req, @status is 0 or -EIO.  Retries or completes it.
- * No driver lock held.
+ * For drivers: the device is done with @req, @status is 0 or -EIO.  Retries or completes it. No
+ * driver lock held.
  */
 void block_done(struct block_request *req, int status);

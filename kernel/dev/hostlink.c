@@ -1,10 +1,10 @@
 /*
  * hostlink.c - the line to the program on the host that started this machine (./vm run).
  *
- * Owns the frames: packs what programs write, asks for input and unpacks the answers.
- * The bytes travel over virtio_console.c.  At most one 'R' is unanswered at any time, and it
- * asks for no more than the ring can hold, so what comes from an honest host always finds room;
- * input that comes after its reader was interrupted stays in the ring for the next one.
+ * Owns the frames: packs what programs write, asks for input and unpacks the answers. The bytes
+ * travel over virtio_console.c.  At most one 'R' is unanswered at any time, and it asks for no
+ * more than the ring can hold, so what comes from an honest host always finds room; input that
+ * comes after its reader was interrupted stays in the ring for the next one.
  *
  * Locks: link.lock guards the ring and the state of the conversation; it may be held while
  *        sending.
@@ -112,8 +112,8 @@ parse(void)
 }
 
 /*
- * Asks for input if there is none here or on its way. link.lock held.
- * Returns false if the question found no room.
+ * Asks for input if there is none here or on its way. link.lock held. Returns false if the
+ * question found no room.
  */
 static bool
 ask(void)
@@ -218,8 +218,8 @@ hostlink_poll(void)
 }
 
 /*
- * Waits by looking, not by sleeping: under -icount an idle machine's clock
- * jumps straight to the deadline, before the host has had time to read.
+ * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight to
+ * the deadline, before the host has had time to read.
  */
 void
 hostlink_exit(uint32_t status, uint32_t check_failed)

@@ -2,9 +2,9 @@
  * screen.c - the machine's display as a text console: the loader's framebuffer, or VGA text
  * memory.
  *
- * vt.c keeps what should be seen, `shown` what is; after each write only the
- * cells that differ are drawn.  So scrolling costs what changes on the screen, and a burst of
- * text is drawn once, in its last state.
+ * vt.c keeps what should be seen, `shown` what is; after each write only the cells that differ
+ * are drawn.  So scrolling costs what changes on the screen, and a burst of text is drawn once,
+ * in its last state.
  *
  * Locks: lock (spin) for everything.  Nothing is logged while it is held.
  */

@@ -1,10 +1,10 @@
 /*
  * serial.c - COM1, a 16550 UART: 115200 8n1, both directions by interrupt.
  *
- * Registers are from National Semiconductor's PC16550D data sheet, section 8.
- * Sending goes through a ring: whoever fills it also feeds the UART as long as
- * that takes bytes at once, the interrupt does the rest.  So under QEMU, where a UART is always
- * ready, a log line is out when serial_write returns, and a crash right after does not eat it.
+ * Registers are from National Semiconductor's PC16550D data sheet, section 8. Sending goes
+ * through a ring: whoever fills it also feeds the UART as long as that takes bytes at once, the
+ * interrupt does the rest.  So under QEMU, where a UART is always ready, a log line is out when
+ * serial_write returns, and a crash right after does not eat it.
  *
  * Locks: lock (spin) guards ring and registers.  Nothing is logged while it is held.
  */

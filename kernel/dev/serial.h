@@ -28,13 +28,13 @@ size_t serial_room(void);
 size_t serial_pending(void);
 
 /*
- * serial_receive_more - events->room has grown: go on if receiving stopped for want of it.
- * Any context.  Until then bytes wait in the UART, and under QEMU on the host.
+ * serial_receive_more - events->room has grown: go on if receiving stopped for want of it. Any
+ * context.  Until then bytes wait in the UART, and under QEMU on the host.
  */
 void serial_receive_more(void);
 
 /*
- * serial_write - queue @n bytes; what does not fit is sent by waiting for the UART.
- * Any context, any lock but the driver's own.  Without a UART the bytes are gone.
+ * serial_write - queue @n bytes; what does not fit is sent by waiting for the UART. Any
+ * context, any lock but the driver's own.  Without a UART the bytes are gone.
  */
 void serial_write(const char *buf, size_t n);

@@ -2,9 +2,8 @@
  * tty.c - terminals: bytes from the device to the readers, and from the writers to the device.
  *
  * Input takes two steps, so that nothing slow happens in an interrupt: tty_receive puts bytes
- * into a small raw ring, and the terminal's own thread runs them through the line
- * discipline (tty_line.c), echoes, and sends signals.  Job control and ioctls are in
- * tty_control.c.
+ * into a small raw ring, and the terminal's own thread runs them through the line discipline
+ * (tty_line.c), echoes, and sends signals.  Job control and ioctls are in tty_control.c.
  *
  * Locks: T (tty->lock) for settings and the edited ring, R (raw_lock) for the raw one; never
  *        both.

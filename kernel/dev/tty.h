@@ -60,8 +60,8 @@ struct tty {
 };
 
 /*
- * What tty needs to know of processes; "caller" is the running thread's process.
- * All are called from a thread with no lock held; they may sleep.
+ * What tty needs to know of processes; "caller" is the running thread's process. All are called
+ * from a thread with no lock held; they may sleep.
  */
 struct tty_upcalls {
     void (*signal_group)(pid_t pgrp, int sig);
@@ -125,9 +125,9 @@ int tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg);
 unsigned tty_poll(struct tty *tty);
 
 /*
- * tty_session_ended - the leader of the session that @tty controls exits or gives it up:
- * the foreground group gets SIGHUP and SIGCONT, the tty is free for another session.
- * Does nothing when @session does not own it.
+ * tty_session_ended - the leader of the session that @tty controls exits or gives it up: the
+ * foreground group gets SIGHUP and SIGCONT, the tty is free for another session. Does nothing
+ * when @session does not own it.
  */
 void tty_session_ended(struct tty *tty, pid_t session);
 

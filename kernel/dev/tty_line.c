@@ -8,9 +8,8 @@
  *       whole lines        line being typed: erase and kill reach back to canon
  *
  * and a bit beside the last byte of each line marks its end; ^D is a zero byte that is marked.
- * In raw mode canon == head, and the marks mean nothing.
- * Meanings of the flags: POSIX 11.1 and 11.2, and Linux's termios(3) for those that POSIX
- * lacks.
+ * In raw mode canon == head, and the marks mean nothing. Meanings of the flags: POSIX 11.1 and
+ * 11.2, and Linux's termios(3) for those that POSIX lacks.
  *
  * Locks: T for everything.  Called by tty.c (thread, read, write) and tty_control.c (settings).
  */

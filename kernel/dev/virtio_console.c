@@ -3,8 +3,8 @@
  * 5.3).
  *
  * Owns the buffers of both directions, a page each, and hands what comes to the layer above.
- * With VIRTIO_CONSOLE_F_MULTIPORT two more queues carry control messages: the
- * device tells which ports it has, and we open one of them (virtio 1.2, 5.3.6.2).
+ * With VIRTIO_CONSOLE_F_MULTIPORT two more queues carry control messages: the device tells
+ * which ports it has, and we open one of them (virtio 1.2, 5.3.6.2).
  *
  * Locks: lock guards the queues and the buffers' state; it is let go before the layer above is
  *        called.
@@ -281,8 +281,8 @@ init_queues(void)
 }
 
 /*
- * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight
- * to the deadline, before the host has had time to answer.
+ * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight to
+ * the deadline, before the host has had time to answer.
  */
 static void
 open_port(void)

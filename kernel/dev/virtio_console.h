@@ -1,9 +1,9 @@
 /*
  * virtio_console.h - one byte stream to the host over a virtio console device.
  *
- * Port 0 of a device with a single port, or the first of ports 0 and 1 that a device
- * with many says it has.  A virtserialport is the better one: QEMU throws bytes for a
- * virtconsole away when the host does not read fast enough.
+ * Port 0 of a device with a single port, or the first of ports 0 and 1 that a device with many
+ * says it has.  A virtserialport is the better one: QEMU throws bytes for a virtconsole away
+ * when the host does not read fast enough.
  */
 #pragma once
 

@@ -377,8 +377,8 @@ home(struct vt *vt)
 }
 
 /*
- * xterm's private modes.  SIMPLE: there is no second screen for 1049 to switch to;
- * the screen is cleared when a program takes it and when it gives it back.
+ * xterm's private modes.  SIMPLE: there is no second screen for 1049 to switch to; the screen
+ * is cleared when a program takes it and when it gives it back.
  */
 static void
 set_private_mode(struct vt *vt, unsigned mode, bool on)

@@ -14,8 +14,7 @@
 
 /*
  * bdev_object - the object of @dev; the same one every time, no reference is taken, it lives
- * for ever.
- * Made at the first call.  Returns NULL when there is no memory.  Sleeps.
+ * for ever. Made at the first call.  Returns NULL when there is no memory.  Sleeps.
  */
 struct object *bdev_object(struct block_device *dev) MUST_CHECK;
 

@@ -1,8 +1,8 @@
 /*
  * chrdev.c - the character devices: memory, random, terminals, the kernel's log, the host.
  *
- * One table says what there is; devfs makes a file in /dev for each line of it, and open()
- * of such a file, wherever it lies, finds the line by its number.
+ * One table says what there is; devfs makes a file in /dev for each line of it, and open() of
+ * such a file, wherever it lies, finds the line by its number.
  */
 #include "kernel/fs/chrdev.h"
 

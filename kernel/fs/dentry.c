@@ -3,9 +3,8 @@
  *
  * A dentry is in the hash (by parent and name) and among its parent's children until it is
  * removed or dropped.  One that nobody uses stands in the LRU list; the oldest go when there
- * are too many.
- * A dropped dentry gives back its inode and its parent, which may then be dropped in turn: a
- * loop, not a recursion, because paths may be long and kernel stacks are not.
+ * are too many. A dropped dentry gives back its inode and its parent, which may then be dropped
+ * in turn: a loop, not a recursion, because paths may be long and kernel stacks are not.
  *
  * Locks: everything by dcache_lock, a leaf; inodes are put after it was let go.
  */

@@ -77,8 +77,7 @@ void dentry_remove(struct dentry *d);
  * dentry_rename_prepare - memory for a later dentry_rename to @name; NULL in *spare if none is
  * needed.
  * dentry_rename - @d is now @name in @parent; uses *spare, and gives back in *spare what to
- * kfree.  Never fails.
- * Returns the old parent, whose reference is now the caller's to put.
+ * kfree.  Never fails. Returns the old parent, whose reference is now the caller's to put.
  */
 int dentry_rename_prepare(const char *name, char **spare) MUST_CHECK;
 struct dentry *dentry_rename(struct dentry *d, struct dentry *parent, const char *name,

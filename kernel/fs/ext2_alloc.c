@@ -237,9 +237,9 @@ ext2_block_free(struct ext2_fs *fs, uint32_t block, uint32_t count)
 /* --- inodes --- */
 
 /*
- * A new directory of the root goes to a group that has room for what will come into it:
- * more free inodes than the average, and of those the one with the most free blocks.  Every
- * other inode begins its search in its directory's group.
+ * A new directory of the root goes to a group that has room for what will come into it: more
+ * free inodes than the average, and of those the one with the most free blocks.  Every other
+ * inode begins its search in its directory's group.
  */
 static uint32_t
 inode_goal_group(const struct ext2_fs *fs, uint32_t parent, bool dir)

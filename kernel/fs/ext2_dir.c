@@ -335,8 +335,7 @@ ext2_dir_is_empty(struct inode *dir)
 }
 
 /*
- * Emits the entries of one block that begin at or behind *pos. Returns false when told to
- * stop.
+ * Emits the entries of one block that begin at or behind *pos. Returns false when told to stop.
  */
 static bool
 dir_block_emit(const struct ext2_fs *fs, const struct dir_block *b, uint64_t block_pos,

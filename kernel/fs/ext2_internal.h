@@ -124,9 +124,8 @@ int ext2_io_init(struct ext2_fs *fs) MUST_CHECK;
 void ext2_io_done(struct ext2_fs *fs);
 
 /*
- * ext2_batch_begin - start a series of transfers, all reads or all writes.
- * Between begin and finish no other batch may be begun by the thread (so no metadata read):
- * there may be but one.
+ * ext2_batch_begin - start a series of transfers, all reads or all writes. Between begin and
+ * finish no other batch may be begun by the thread (so no metadata read): there may be but one.
  */
 struct ext2_batch *ext2_batch_begin(struct ext2_fs *fs, bool write);
 /*
@@ -169,8 +168,8 @@ bool ext2_group_has_super(const struct ext2_fs *fs, uint32_t group);
 bool ext2_block_valid(const struct ext2_fs *fs, uint32_t block, uint32_t count);
 
 /*
- * ext2_block_alloc - take a free block, @goal if possible, else one near it.
- * Takes L; sleeps. Returns 0, -ENOSPC (what is left may be root's alone), -EIO, -ENOMEM.
+ * ext2_block_alloc - take a free block, @goal if possible, else one near it. Takes L; sleeps.
+ * Returns 0, -ENOSPC (what is left may be root's alone), -EIO, -ENOMEM.
  */
 int ext2_block_alloc(struct ext2_fs *fs, uint32_t goal, uint32_t *out) MUST_CHECK;
 /* Gives blocks back. Takes L; sleeps. 0; -EIO, -ENOMEM: some stay allocated. */
@@ -202,8 +201,8 @@ int ext2_map_get(struct ext2_inode *ei, uint64_t first, unsigned n, uint32_t *ou
  */
 int ext2_map_alloc(struct ext2_inode *ei, uint64_t lblk, uint32_t *out) MUST_CHECK;
 /*
- * Frees all blocks of the file at and behind @first; the caller marks the inode dirty.
- * M held; sleeps. 0; -EIO, -ENOMEM: some stay allocated.
+ * Frees all blocks of the file at and behind @first; the caller marks the inode dirty. M held;
+ * sleeps. 0; -EIO, -ENOMEM: some stay allocated.
  */
 int ext2_map_truncate(struct ext2_inode *ei, uint64_t first);
 /* The number of blocks that the map can hold. */
@@ -248,8 +247,7 @@ void ext2_dir_remove(struct inode *dir, struct ext2_slot *s);
 /* Makes the entry name another inode, and puts the slot. */
 void ext2_dir_replace(struct inode *dir, struct ext2_slot *s, uint32_t ino, mode_t mode);
 /*
- * The first block of a new directory. Not yet reachable, so no lock. 0, -ENOSPC, -EIO,
- * -ENOMEM.
+ * The first block of a new directory. Not yet reachable, so no lock. 0, -ENOSPC, -EIO, -ENOMEM.
  */
 int ext2_dir_make_empty(struct inode *dir, uint32_t parent) MUST_CHECK;
 /* 1, 0 or -Exxx. */

@@ -8,8 +8,8 @@
  *                          for
  *                         data      [ind]...    [dind]...     a hole
  *
- * A path is the list of places to look at, from ei->block down to the data block.
- * Every number that comes from the disk is checked before it is used.
+ * A path is the list of places to look at, from ei->block down to the data block. Every number
+ * that comes from the disk is checked before it is used.
  *
  * Locks: all of this needs M of the inode (ei->map_lock).
  */

@@ -46,8 +46,7 @@ struct file_ops {
     off_t (*seek)(struct file *f, off_t off, int whence);
     /*
      * What a mapping of this file shows: *out with a reference; NULL in it: zeros (private) of
-     * its own.
-     * NULL here: -ENODEV.
+     * its own. NULL here: -ENODEV.
      */
     int (*mmap)(struct file *f, bool shared, uint64_t length, struct object **out);
 };
@@ -113,9 +112,9 @@ int file_open_dentry(struct dentry *d, unsigned flags, struct file **out) MUST_C
 int file_check_exec(struct file *f) MUST_CHECK;
 
 /*
- * file_read, file_write - at *pos, or with pos == NULL at the file's own offset.
- * Check the access mode (-EBADF) and O_APPEND. -ESPIPE for a position on a stream.
- * file_write of a pipe without reader: -EPIPE, after SIGPIPE was raised.
+ * file_read, file_write - at *pos, or with pos == NULL at the file's own offset. Check the
+ * access mode (-EBADF) and O_APPEND. -ESPIPE for a position on a stream. file_write of a pipe
+ * without reader: -EPIPE, after SIGPIPE was raised.
  */
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
@@ -148,8 +147,7 @@ int file_mmap_object(struct file *f, bool shared, bool write, uint64_t length,
 
 /*
  * file_path - as /proc shows it: the absolute path, with " (deleted)" when it is gone;
- * "pipe:[7]" and the like.
- * Always NUL-terminated, cut to @size. Returns the length.
+ * "pipe:[7]" and the like. Always NUL-terminated, cut to @size. Returns the length.
  */
 size_t file_path(struct file *f, char *buf, size_t size);
 /* The same for an inode (a mapping's): by one of its names. */

@@ -2,9 +2,8 @@
  * flock.c - advisory locks: flock() on open files, record locks of fcntl() on ranges of a file.
  *
  * Flock locks stand in the files themselves (file->flock), and in one list of the files that
- * hold one.
- * Record locks are ranges, each with its inode and owner, in another list.  Unlocking may
- * split a range in two, so its memory is taken before anything is changed.
+ * hold one. Record locks are ranges, each with its inode and owner, in another list.  Unlocking
+ * may split a range in two, so its memory is taken before anything is changed.
  *
  * Locks: locks_lock (spin), a leaf but for kmalloc and wait queues.  Waiters look again
  *        whenever any lock goes.

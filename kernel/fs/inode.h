@@ -197,9 +197,8 @@ int inode_load(struct super *s, ino_t ino, struct inode **out) MUST_CHECK;
 
 /*
  * inode_init_special - ops and fops for a FIFO, device or socket inode, after mode and rdev are
- * set.
- * Regular files and directories: the file system sets ops, and fops to &regular_file_ops or
- * &directory_file_ops (file.h).
+ * set. Regular files and directories: the file system sets ops, and fops to &regular_file_ops
+ * or &directory_file_ops (file.h).
  */
 void inode_init_special(struct inode *i);
 
@@ -239,8 +238,7 @@ bool inode_owner_or_root(const struct inode *i);
 
 /*
  * inode_forget - nlink has become 0: out of the cache, so that the last put frees it on the
- * disk.
- * Called by the generic layer after unlink, rmdir and rename, with no lock held.
+ * disk. Called by the generic layer after unlink, rmdir and rename, with no lock held.
  */
 void inode_forget(struct inode *i);
 

@@ -1,8 +1,8 @@
 /*
  * path.c - walking paths, and the context in which a thread walks.
  *
- * A walk is a struct path_last: where it stands (parent), and what is left (rest, in a buffer of
- * its own).  When a link is followed, what is left goes on a stack (outer) until the link's
+ * A walk is a struct path_last: where it stands (parent), and what is left (rest, in a buffer
+ * of its own).  When a link is followed, what is left goes on a stack (outer) until the link's
  * target has been walked, so links within links need no recursion.
  *
  * Nothing is locked between two steps: a name that was right a moment ago may be gone, as on
@@ -305,9 +305,8 @@ walk_link(struct path_last *w, struct dentry *d, bool slash)
 }
 
 /*
- * Cuts the next name off the rest.
- * Returns it, or NULL at the end; *last tells that nothing but slashes is left, *slash that
- * there was one.
+ * Cuts the next name off the rest. Returns it, or NULL at the end; *last tells that nothing but
+ * slashes is left, *slash that there was one.
  */
 static char *
 walk_name(struct path_last *w, bool *last, bool *slash)

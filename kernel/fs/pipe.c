@@ -3,8 +3,7 @@
  *
  * The bytes stand in a ring of 16 pages.  head and tail count bytes written and read since the
  * pipe was last empty; a page is there from the first byte written into it until its last byte
- * has been read.
- * An empty pipe keeps one page, and begins again at its start.
+ * has been read. An empty pipe keeps one page, and begins again at its start.
  *
  * Conditions that one sleeps for are looked at without the lock, as a hint, and again with it.
  *

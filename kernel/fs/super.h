@@ -31,9 +31,9 @@ struct super_ops {
      */
     int (*write_inode)(struct inode *i);
     /*
-     * The last reference has gone; its pages have been dropped. With nlink == 0: free
-     * its storage and its number.  Else nothing is dirty. NULL: nothing to do.  free_inode
-     * comes next.
+     * The last reference has gone; its pages have been dropped. With nlink == 0: free its
+     * storage and its number.  Else nothing is dirty. NULL: nothing to do.  free_inode comes
+     * next.
      */
     void (*evict_inode)(struct inode *i);
     /* All the file system's own data into the device's pages; @final: it will be unmounted or
@@ -113,8 +113,8 @@ int fs_sync_super_metadata(struct super *s) MUST_CHECK;
 void fs_unmount_all(void);
 
 /*
- * fs_shrink_caches - drop every dentry and inode that nobody uses, with their pages.
- * Sleeps, may write; hold no lock. Returns how many were dropped.
+ * fs_shrink_caches - drop every dentry and inode that nobody uses, with their pages. Sleeps,
+ * may write; hold no lock. Returns how many were dropped.
  */
 unsigned fs_shrink_caches(void);
 

@@ -2,8 +2,8 @@
  * tmpfs.c - a file system in memory.
  *
  * The entries of a directory are numbered in the order they were made, and the number is the
- * position that getdents gives out: so it stays good while other entries come and go.
- * Positions 0 and 1 are "." and "..".
+ * position that getdents gives out: so it stays good while other entries come and go. Positions
+ * 0 and 1 are "." and "..".
  *
  * Space is counted by pages: before one is made, prepare_write books it.  A file's booking is
  * brought back to what it really has whenever it shrinks or goes.

@@ -1,12 +1,12 @@
 /*
  * printf.c - turning numbers and strings into text.
  *
- * Knows nothing of where the text goes: it is handed to a sink in pieces, so that
- * a panic with a few hundred bytes of stack left can still print.  The log itself
- * (kprintf) is kernel/arch/log.c, because it needs a lock.
+ * Knows nothing of where the text goes: it is handed to a sink in pieces, so that a panic with
+ * a few hundred bytes of stack left can still print.  The log itself (kprintf) is
+ * kernel/arch/log.c, because it needs a lock.
  *
- * Main idea: a conversion is parsed into a struct spec, a number is written
- * backwards into a small buffer, and one function pads.
+ * Main idea: a conversion is parsed into a struct spec, a number is written backwards into a
+ * small buffer, and one function pads.
  */
 #include "kernel/lib/printf.h"
 

@@ -1,10 +1,9 @@
 /*
  * string.c - memory and strings, by the C library's contracts.
  *
- * The compiler calls memcpy, memmove, memset and memcmp of its own accord.  The
- * first three are string instructions: eight bytes for each step, which is what
- * counts on an emulated processor, and they cannot be compiled into calls of
- * themselves.
+ * The compiler calls memcpy, memmove, memset and memcmp of its own accord.  The first three are
+ * string instructions: eight bytes for each step, which is what counts on an emulated
+ * processor, and they cannot be compiled into calls of themselves.
  */
 #include "kernel/lib/string.h"
 
