@@ -35,28 +35,29 @@ dirent_next(struct ext2_dirent *de)
     return (struct ext2_dirent *)((char *)de + de->rec_len);
 }
 
+/* The types of entries as getdents has them, by EXT2_FT_xxx. */
+static const uint8_t dt_of_type[] = {
+    [EXT2_FT_REG] = DT_REG,     [EXT2_FT_DIR] = DT_DIR,   [EXT2_FT_CHR] = DT_CHR,
+    [EXT2_FT_BLK] = DT_BLK,     [EXT2_FT_FIFO] = DT_FIFO, [EXT2_FT_SOCK] = DT_SOCK,
+    [EXT2_FT_SYMLINK] = DT_LNK,
+};
+
 static uint8_t
 dirent_type(const struct ext2_fs *fs, mode_t mode)
 {
-    static const uint8_t type[16] = {
-        [DT_FIFO] = EXT2_FT_FIFO, [DT_CHR] = EXT2_FT_CHR, [DT_DIR] = EXT2_FT_DIR,
-        [DT_BLK] = EXT2_FT_BLK,   [DT_REG] = EXT2_FT_REG, [DT_LNK] = EXT2_FT_SYMLINK,
-        [DT_SOCK] = EXT2_FT_SOCK,
-    };
-    return fs->filetype ? type[DT_OF_MODE(mode)] : EXT2_FT_UNKNOWN;
+    uint8_t type = sizeof(dt_of_type) - 1;
+
+    while (type > 0 && dt_of_type[type] != DT_OF_MODE(mode))
+        type--;
+    return fs->filetype ? type : EXT2_FT_UNKNOWN;
 }
 
 static unsigned
 dirent_dt(const struct ext2_fs *fs, const struct ext2_dirent *de)
 {
-    static const uint8_t dt[] = {
-        [EXT2_FT_REG] = DT_REG,     [EXT2_FT_DIR] = DT_DIR,   [EXT2_FT_CHR] = DT_CHR,
-        [EXT2_FT_BLK] = DT_BLK,     [EXT2_FT_FIFO] = DT_FIFO, [EXT2_FT_SOCK] = DT_SOCK,
-        [EXT2_FT_SYMLINK] = DT_LNK,
-    };
-    if (!fs->filetype || de->file_type >= sizeof(dt))
-        return DT_UNKNOWN;
-    return dt[de->file_type];
+    bool known = fs->filetype && de->file_type < sizeof(dt_of_type);
+
+    return known ? dt_of_type[de->file_type] : DT_UNKNOWN;
 }
 
 /* Are the entries of a block such that one can walk from the first to the last? */
@@ -147,16 +148,11 @@ ext2_dir_find(struct inode *dir, const char *name, struct ext2_slot *s)
 int
 ext2_dir_dotdot(struct inode *dir, struct ext2_slot *s)
 {
-    struct ext2_fs *fs = ext2_fs_of(dir);
-    struct dir_block b;
+    int err = ext2_dir_find(dir, "..", s);
 
-    int err = dir_block_get(dir, 0, &b);
-    if (err != 0)
+    if (err != -ENOENT)
         return err;
-    if (dir_block_find(&b, "..", 2, s))
-        return 0;
-    dir_block_put(dir, &b);
-    return ext2_corrupt(fs, "directory %lu has no \"..\"", dir->ino);
+    return ext2_corrupt(ext2_fs_of(dir), "directory %lu has no \"..\"", dir->ino);
 }
 
 static void

@@ -8,7 +8,7 @@
  *     ext2_file   pages of files, sizes
  *     ext2_map    which block holds which part of a file
  *     ext2_alloc  bitmaps
- *     ext2_io     blocks of metadata in the page cache; batches of disk requests
+ *     ext2_io     blocks of metadata in the page cache; runs of blocks to and from the disk
  *
  * Locks, in this order: I = inode lock; M = ei->map_lock, one inode's block pointers, held also
  * while its pages are written, so that no block gets a new owner during that; L = fs->lock,
@@ -39,10 +39,8 @@ struct ext2_fs {
     uint32_t inodes_count, inodes_per_group, inode_size, first_ino;
     uint32_t groups, desc_blocks; /* blocks that the descriptors take */
     uint32_t table_blocks;        /* of one group's inode table */
-    uint32_t reserved_blocks;     /* for root and this user */
-    uid_t reserved_uid;
+    uint32_t reserved_blocks;     /* for root */
     bool filetype, sparse_super;
-    bool dynamic;          /* revision 1 */
     bool read_only;        /* device or features: nothing is ever written */
     bool errors_read_only; /* s_errors: damage makes it read-only */
 
@@ -59,10 +57,6 @@ struct ext2_fs {
     uint32_t orphans;      /* atomic: inodes in use without a name */
     bool damaged;          /* ext2_corrupt was called, now or before */
     uint32_t damage_lines; /* in the log so far */
-
-    struct mutex acl_lock;   /* before L: counts of users in attribute blocks */
-    struct mutex spare_lock; /* spare_batch */
-    struct ext2_batch *spare_batch;
 };
 
 struct ext2_inode {
@@ -70,11 +64,10 @@ struct ext2_inode {
     struct mutex map_lock;
     uint32_t block[EXT2_BLOCKS]; /* M: i_block; in links the target, in devices their number */
     uint32_t flags;              /* I: i_flags */
-    uint32_t file_acl;           /* block of extended attributes, 0: none */
+    uint32_t file_acl;           /* block of extended attributes, 0: none; never looked into */
     uint32_t last_block; /* M: the block allocated last: the next one's goal is behind it */
-    uint64_t
-        end_block; /* M: blocks at and behind this one are not allocated, or may be trimmed */
-    bool fresh;    /* I: not yet in the inode table, which holds an older one's bytes */
+    uint64_t end_block; /* M: no block from here on, or some that may be trimmed */
+    bool fresh; /* I: not yet in the inode table, which holds an older one's bytes */
 };
 
 #define EXT2_FLAG_INDEX 0x1000U /* a hashed directory */
@@ -111,30 +104,26 @@ int ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...) PRINTF_LIKE(2, 3);
  */
 int ext2_begin_change(struct ext2_fs *fs) MUST_CHECK;
 
-/*
- * A file is about to grow beyond 2 GiB: set LARGE_FILE.  Takes T; sleeps. 0, -EFBIG (revision
- * 0), -EIO, -ENOMEM.
- */
+/* A file is about to grow beyond 2 GiB: set LARGE_FILE. Takes T; sleeps. 0, -EIO, -ENOMEM. */
 int ext2_allow_large_file(struct ext2_fs *fs) MUST_CHECK;
 
 /* --- ext2_io.c --- */
 
-/* Makes the spare batch.  0 or -ENOMEM.  ext2_io_done frees it. */
-int ext2_io_init(struct ext2_fs *fs) MUST_CHECK;
-void ext2_io_done(struct ext2_fs *fs);
-
 /*
- * ext2_batch_begin - start a series of transfers, all reads or all writes. Between begin and
- * finish no other batch may be begun by the thread (so no metadata read): there may be but one.
+ * A series of transfers, all reads or all writes; lives on a stack and allocates nothing.  What
+ * follows on the disk what was added before goes into one request with it.
  */
-struct ext2_batch *ext2_batch_begin(struct ext2_fs *fs, bool write);
-/*
- * Adds @len bytes at @pa, to or from the beginning of @block. May sleep until a request is
- * done.
- */
-void ext2_batch_add(struct ext2_batch *b, uint32_t block, paddr_t pa, uint32_t len);
-/* Waits for all of it and frees @b.  Returns 0 or the first error. */
-int ext2_batch_finish(struct ext2_batch *b) MUST_CHECK;
+struct ext2_run {
+    struct ext2_fs *fs;
+    uint64_t next; /* the sector behind what was gathered */
+    int error;     /* the first one */
+    struct block_request req;
+};
+void ext2_run_begin(struct ext2_run *r, struct ext2_fs *fs, bool write);
+/* Adds @len bytes at @pa, to or from the beginning of @block. May sleep. */
+void ext2_run_add(struct ext2_run *r, uint32_t block, paddr_t pa, uint32_t len);
+/* Sends the rest. Returns 0 or the first error. */
+int ext2_run_finish(struct ext2_run *r) MUST_CHECK;
 
 extern const struct object_ops ext2_meta_ops;
 
@@ -252,7 +241,7 @@ void ext2_dir_replace(struct inode *dir, struct ext2_slot *s, uint32_t ino, mode
 int ext2_dir_make_empty(struct inode *dir, uint32_t parent) MUST_CHECK;
 /* 1, 0 or -Exxx. */
 int ext2_dir_is_empty(struct inode *dir) MUST_CHECK;
-/* Finds ".."; 0 and *s pinned, -EIO, -ENOMEM. The parent's I is enough. */
+/* The same for "..", which there must be, so -EIO if not. The parent's I is enough. */
 int ext2_dir_dotdot(struct inode *dir, struct ext2_slot *s) MUST_CHECK;
 int ext2_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx);
 

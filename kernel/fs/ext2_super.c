@@ -105,8 +105,6 @@ ext2_allow_large_file(struct ext2_fs *fs)
 
     if (READ_ONCE(fs->large_file))
         return 0;
-    if (!fs->dynamic)
-        return -EFBIG;
     mutex_lock(&fs->state_lock);
     if (!fs->large_file) {
         err = super_get(fs, &buf, &sb);
@@ -137,10 +135,8 @@ check_features(struct super *s, const struct ext2_super_block *sb)
 
     if (sb->s_magic != EXT2_MAGIC)
         return refuse(s, "no ext2 superblock");
-    if (sb->s_rev_level > EXT2_REV_DYNAMIC)
-        return refuse(s, "unknown revision");
-    if (sb->s_rev_level == EXT2_REV_ORIGINAL)
-        return 0;
+    if (sb->s_rev_level != EXT2_REV_DYNAMIC)
+        return refuse(s, "its revision is not 1");
     if ((sb->s_feature_incompat & ~EXT2_INCOMPAT_FILETYPE) != 0) {
         kprintf("ext2 %s: incompatible features 0x%x\n", s->bdev->name,
                 sb->s_feature_incompat & ~EXT2_INCOMPAT_FILETYPE);
@@ -159,7 +155,7 @@ check_features(struct super *s, const struct ext2_super_block *sb)
 static const char *
 check_counts(const struct super *s, const struct ext2_super_block *sb)
 {
-    uint32_t inode_size = sb->s_rev_level == EXT2_REV_ORIGINAL ? 128 : sb->s_inode_size;
+    uint32_t inode_size = sb->s_inode_size;
 
     if (sb->s_log_block_size > 2)
         return "blocks must be of 1, 2 or 4 KiB";
@@ -185,8 +181,7 @@ check_counts(const struct super *s, const struct ext2_super_block *sb)
         return "bad number of inodes";
     if (sb->s_r_blocks_count > sb->s_blocks_count)
         return "bad number of reserved blocks";
-    if (sb->s_rev_level == EXT2_REV_DYNAMIC &&
-        (sb->s_first_ino < EXT2_FIRST_INO_OLD || sb->s_first_ino > sb->s_inodes_per_group))
+    if (sb->s_first_ino < EXT2_FIRST_INO_MIN || sb->s_first_ino > sb->s_inodes_per_group)
         return "bad first inode";
     return NULL;
 }
@@ -194,10 +189,6 @@ check_counts(const struct super *s, const struct ext2_super_block *sb)
 static void
 take_geometry(struct ext2_fs *fs, const struct ext2_super_block *sb)
 {
-    bool dynamic = sb->s_rev_level == EXT2_REV_DYNAMIC;
-    uint32_t ro_compat = dynamic ? sb->s_feature_ro_compat : 0;
-
-    fs->dynamic = dynamic;
     fs->block_shift = 10 + sb->s_log_block_size;
     fs->block_size = 1U << fs->block_shift;
     fs->blocks_count = sb->s_blocks_count;
@@ -205,18 +196,17 @@ take_geometry(struct ext2_fs *fs, const struct ext2_super_block *sb)
     fs->blocks_per_group = sb->s_blocks_per_group;
     fs->inodes_count = sb->s_inodes_count;
     fs->inodes_per_group = sb->s_inodes_per_group;
-    fs->inode_size = dynamic ? sb->s_inode_size : 128;
-    fs->first_ino = dynamic ? sb->s_first_ino : EXT2_FIRST_INO_OLD;
+    fs->inode_size = sb->s_inode_size;
+    fs->first_ino = sb->s_first_ino;
     fs->groups = sb->s_inodes_count / sb->s_inodes_per_group;
     fs->desc_blocks =
         (uint32_t)((fs->groups * sizeof(struct ext2_group_desc) + fs->block_size - 1) >>
                    fs->block_shift);
     fs->table_blocks = fs->inodes_per_group * fs->inode_size >> fs->block_shift;
     fs->reserved_blocks = sb->s_r_blocks_count;
-    fs->reserved_uid = sb->s_def_resuid;
-    fs->filetype = dynamic && (sb->s_feature_incompat & EXT2_INCOMPAT_FILETYPE) != 0;
-    fs->sparse_super = (ro_compat & EXT2_RO_COMPAT_SPARSE_SUPER) != 0;
-    fs->large_file = (ro_compat & EXT2_RO_COMPAT_LARGE_FILE) != 0;
+    fs->filetype = (sb->s_feature_incompat & EXT2_INCOMPAT_FILETYPE) != 0;
+    fs->sparse_super = (sb->s_feature_ro_compat & EXT2_RO_COMPAT_SPARSE_SUPER) != 0;
+    fs->large_file = (sb->s_feature_ro_compat & EXT2_RO_COMPAT_LARGE_FILE) != 0;
     fs->errors_read_only = sb->s_errors > ERRORS_CONTINUE;
     fs->was_valid = (sb->s_state & EXT2_STATE_VALID) != 0;
     fs->damaged = (sb->s_state & EXT2_STATE_ERROR) != 0;
@@ -331,11 +321,7 @@ fs_alloc(struct super *s)
     object_init(&fs->meta, OBJECT_FILE, &ext2_meta_ops);
     mutex_init(&fs->lock, "ext2 alloc");
     mutex_init(&fs->state_lock, "ext2 state");
-    mutex_init(&fs->acl_lock, "ext2 acl");
-    if (ext2_io_init(fs) == 0)
-        return fs;
-    kfree(fs);
-    return NULL;
+    return fs;
 }
 
 void
@@ -345,7 +331,6 @@ ext2_fs_free(struct ext2_fs *fs)
         return;
     if (fs->group != NULL)
         kvmap_free(fs->group, fs->group_pages);
-    ext2_io_done(fs);
     kfree(fs);
 }
 
