@@ -61,10 +61,9 @@ struct file {
     const struct file_ops *fops;
     void *private; /* fops' own */
     pid_t owner;   /* F_SETOWN: kept, not used */
-    uint8_t flock; /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
+    bool flocked;  /* flock() was called: closing looks for its lock */
     bool stream;   /* has no offset: P is not taken */
-    /* pipe.c: writers that a FIFO had had when this reader found none */
-    uint64_t no_writer_since;
+    uint64_t no_writer_since; /* pipe.c: writers that a FIFO had had when this reader found none */
 };
 
 extern const struct file_ops regular_file_ops;

@@ -91,6 +91,18 @@ icache_remove(struct inode *i)
     list_del(&i->dirty_link);
 }
 
+struct inode *
+inode_alloc_plain(struct super *s UNUSED)
+{
+    return kzalloc(sizeof(struct inode));
+}
+
+void
+inode_free_plain(struct inode *i)
+{
+    kfree(i);
+}
+
 static struct inode *
 inode_alloc(struct super *s, ino_t ino, enum object_kind kind, const struct object_ops *oops)
 {

@@ -185,6 +185,10 @@ inode_size(const struct inode *i)
 int inode_new(struct super *s, ino_t ino, enum object_kind kind, const struct object_ops *oops,
               bool cached, struct inode **out) MUST_CHECK;
 
+/* super_ops.alloc_inode and free_inode of file systems whose inodes have nothing of their own. */
+struct inode *inode_alloc_plain(struct super *s);
+void inode_free_plain(struct inode *i);
+
 /*
  * inode_load - inode @ino of @s, from the cache or by super_ops.read_inode.
  *

@@ -100,7 +100,7 @@ struct make {
     mode_t mode; /* type and permissions, umask already taken off */
     dev_t rdev;
     const char *target; /* S_IFLNK */
-    struct inode *link; /* not NULL: another name for this one, the rest is not looked at */
+    struct inode *link; /* not NULL: another name for this one; mode is S_IFREG */
 };
 int path_make(struct path_last *l, const struct make *make, struct dentry **out) MUST_CHECK;
 
@@ -110,8 +110,8 @@ int path_make(struct path_last *l, const struct make *make, struct dentry **out)
  */
 int path_mknod(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev) MUST_CHECK;
 int path_mkdir(int dirfd, vaddr_t upath, mode_t mode) MUST_CHECK;
-int path_rmdir(int dirfd, vaddr_t upath) MUST_CHECK;
-int path_unlink(int dirfd, vaddr_t upath) MUST_CHECK;
+/* rmdir (@want_dir) and unlink. */
+int path_remove(int dirfd, vaddr_t upath, bool want_dir) MUST_CHECK;
 int path_symlink(vaddr_t utarget, int dirfd, vaddr_t upath) MUST_CHECK;
 int path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew,
               unsigned flags) MUST_CHECK;

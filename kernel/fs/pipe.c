@@ -373,18 +373,6 @@ static const struct object_ops pipe_object_ops = {
     .describe = inode_describe,
 };
 
-static struct inode *
-pipe_alloc_inode(struct super *s UNUSED)
-{
-    return kzalloc(sizeof(struct inode));
-}
-
-static void
-pipe_free_inode(struct inode *i)
-{
-    kfree(i);
-}
-
 static void
 pipe_statfs(struct super *s UNUSED, struct abi_statfs *st)
 {
@@ -393,8 +381,8 @@ pipe_statfs(struct super *s UNUSED, struct abi_statfs *st)
 }
 
 static const struct super_ops pipe_super_ops = {
-    .alloc_inode = pipe_alloc_inode,
-    .free_inode = pipe_free_inode,
+    .alloc_inode = inode_alloc_plain,
+    .free_inode = inode_free_plain,
     .statfs = pipe_statfs,
 };
 
