@@ -29,6 +29,7 @@ struct dentry {
     char *name;            /* D: name_inline, or allocated; "/" for a root */
     char name_inline[DENTRY_INLINE];
     uint32_t hash;
+    uint64_t position;      /* D: for getdents: grows with each name that is entered anywhere */
     struct list hash_link;  /* D */
     struct list sibling;    /* D: in parent->children */
     struct list children;   /* D */
@@ -70,7 +71,7 @@ struct dentry *dentry_add(struct dentry *parent, const char *name,
 /* The root of a file system; @inode's reference passes to it. NULL: no memory. */
 struct dentry *dentry_root(struct super *s, struct inode *inode) MUST_CHECK;
 
-/* The name has been removed. Parent's inode lock held; does not sleep. */
+/* The name has been removed. Parent's inode lock held, the caller has a reference. */
 void dentry_remove(struct dentry *d);
 
 /*
@@ -103,6 +104,13 @@ ssize_t dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t siz
 
 /* A name of @inode, referenced, or NULL. */
 struct dentry *dentry_of_inode(struct inode *inode);
+
+/*
+ * For directories whose names are all in the tree (SUPER_IN_MEMORY), directory locked:
+ * dentry_getdents is inode_ops.getdents; dentry_has_children tells whether there are any.
+ */
+int dentry_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx);
+bool dentry_has_children(struct inode *dir);
 
 /* True if a directory has a name in the tree already. */
 bool dentry_known(struct inode *inode);

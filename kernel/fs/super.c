@@ -103,7 +103,7 @@ super_mount(const struct fs_type *type, const char *source, struct super **out)
     if (s->root == NULL)
         panic("no memory for the root of a file system");
     *out = s;
-    return 0;
+    return type->populate != NULL ? type->populate(s->root) : 0;
 fail:
     kfree(s);
     return err;

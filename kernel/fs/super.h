@@ -45,9 +45,10 @@ struct super_ops {
 };
 
 #define SUPER_READ_ONLY 1U /* may be set later by the file system, when it found damage */
-#define SUPER_VOLATILE \
-    2U /* synthetic: names are not cached while unused, and no chmod, chown or utimes: -EPERM */
-#define SUPER_HIDDEN 4U /* pipes: not in the tree */
+/* Synthetic: names are not cached while unused, and no chmod, chown or utimes: -EPERM. */
+#define SUPER_VOLATILE 2U
+#define SUPER_HIDDEN    4U /* pipes: not in the tree */
+#define SUPER_IN_MEMORY 8U /* names stay in the tree until they are removed: it is all there is */
 
 struct super {
     const struct super_ops *ops;
@@ -78,6 +79,8 @@ struct fs_type {
      *          made.
      */
     int (*mount)(struct super *s);
+    /* Makes what is there from the beginning, when @root is the root; may be NULL. */
+    int (*populate)(struct dentry *root);
     struct list link;
 };
 
