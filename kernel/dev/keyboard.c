@@ -11,6 +11,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/io.h"
 #include "kernel/arch/trap.h"
+#include "kernel/dev/tty.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 
@@ -52,7 +53,7 @@ static struct {
     bool shift_left, shift_right, ctrl, alt, caps;
     bool extended;
     int skip; /* bytes of a Pause key still to come */
-    void (*receive)(const uint8_t *buf, size_t n);
+    struct tty *tty;
 } keyboard;
 
 /* By scancode 0x00 .. 0x39; 0: no character. */
@@ -83,7 +84,7 @@ static const char *const function_keys[] = {
 static void
 send(const char *text)
 {
-    keyboard.receive((const uint8_t *)text, strlen(text));
+    tty_receive(keyboard.tty, (const uint8_t *)text, strlen(text));
 }
 
 static bool
@@ -122,7 +123,7 @@ send_character(unsigned code)
     if (keyboard.alt)
         out[n++] = 033;
     out[n++] = (uint8_t)c;
-    keyboard.receive(out, n);
+    tty_receive(keyboard.tty, out, n);
 }
 
 static void
@@ -271,9 +272,9 @@ start_controller(void)
 }
 
 bool
-keyboard_init(void (*receive)(const uint8_t *buf, size_t n))
+keyboard_init(struct tty *tty)
 {
-    keyboard.receive = receive;
+    keyboard.tty = tty;
     if (!start_controller())
         return false;
     /*

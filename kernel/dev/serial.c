@@ -17,6 +17,7 @@
 #include "kernel/arch/panic.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/arch/trap.h"
+#include "kernel/dev/tty.h"
 #include "kernel/lib/printf.h"
 
 #define COM1     0x3f8
@@ -42,10 +43,9 @@
 #define FIFO_SIZE       16
 #define DIVISOR_115200  1
 
-#define RING_SIZE      8192  /* a power of two */
-#define PANIC_PATIENCE 10000 /* the same for one byte in a panic */
-#define SPIN_LIMIT \
-    1000000 /* looks at a UART that takes nothing, before its bytes are given up */
+#define RING_SIZE      8192    /* a power of two */
+#define PANIC_PATIENCE 10000   /* the same for one byte in a panic */
+#define SPIN_LIMIT     1000000 /* looks at a UART that takes nothing */
 
 static struct {
     struct spinlock lock;
@@ -54,7 +54,7 @@ static struct {
     bool full;    /* ENABLE_RECEIVED is not: nobody has room for what comes */
     uint32_t tail, head;
     char ring[RING_SIZE];
-    const struct serial_events *events;
+    struct tty *tty;
 } serial = {.lock = SPINLOCK_INIT("serial")};
 
 static bool
@@ -172,7 +172,7 @@ take_received(uint8_t buf[FIFO_SIZE])
 {
     size_t n = 0;
 
-    if (serial.events->room() < FIFO_SIZE) {
+    if (tty_receive_room(serial.tty) < FIFO_SIZE) {
         serial.full = true;
         set_enable();
         return 0;
@@ -207,19 +207,19 @@ serial_interrupt(void *arg UNUSED)
         feed();
         spin_unlock(&serial.lock);
         if (n > 0)
-            serial.events->receive(buf, n);
+            tty_receive(serial.tty, buf, n);
         if (was_sending)
-            serial.events->sent();
+            tty_output_ready(serial.tty);
     } while (n == sizeof(buf));
 }
 
 bool
-serial_init(const struct serial_events *ev)
+serial_init(struct tty *tty)
 {
     outb(COM1 + REG_SCRATCH, 0x5a);
     if (inb(COM1 + REG_SCRATCH) != 0x5a)
         return false;
-    serial.events = ev;
+    serial.tty = tty;
     for (int i = 0; i < SPIN_LIMIT && !(inb(COM1 + REG_STATUS) & STATUS_IDLE); i++)
         cpu_relax(); /* the FIFO is emptied below, but not of what earlycon put there */
     outb(COM1 + REG_ENABLE, 0);

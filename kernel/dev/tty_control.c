@@ -278,11 +278,10 @@ flush_queues(struct tty *tty, uint64_t which)
     return 0;
 }
 
-/* TCIOFF and TCION send the other side's ^S and ^Q. */
+/* TCOOFF and TCOON; the other two would send ^S and ^Q to a terminal that knows neither. */
 static int
 set_flow(struct tty *tty, uint64_t action)
 {
-    char c;
     int err = tty_check_background(tty, SIGTTOU);
 
     if (err != 0)
@@ -290,13 +289,8 @@ set_flow(struct tty *tty, uint64_t action)
     if (action > TCION)
         return -EINVAL;
     spin_lock(&tty->lock);
-    if (action == TCOOFF || action == TCOON) {
+    if (action == TCOOFF || action == TCOON)
         tty->stopped = action == TCOOFF;
-    } else {
-        c = (char)tty->termios.c_cc[action == TCIOFF ? VSTOP : VSTART];
-        if (c != 0 && tty->ops->room(tty) > 0)
-            tty->ops->write(tty, &c, 1);
-    }
     spin_unlock(&tty->lock);
     waitq_wake_all(&tty->writable);
     return 0;

@@ -23,7 +23,7 @@ int line_receive(struct tty *tty, uint8_t c);
  * of each.
  */
 void line_output(struct tty *tty, const char *buf, size_t n);
-#define LINE_EXPANSION 8
+#define LINE_EXPANSION 2
 
 /* True if a read would find something: a line or end of file in canonical mode, else a byte. */
 bool line_ready(const struct tty *tty);
