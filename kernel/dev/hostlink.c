@@ -111,10 +111,7 @@ parse(void)
         link.ended = true;
 }
 
-/*
- * Asks for input if there is none here or on its way. link.lock held. Returns false if the
- * question found no room.
- */
+/* Asks for input unless it is here or on its way. link.lock held. False: no room to ask. */
 static bool
 ask(void)
 {
@@ -126,10 +123,7 @@ ask(void)
     return link.asked || link.ended || link.input_left > 0;
 }
 
-/*
- * What can be read at this moment. Returns bytes, 0 at the end, -EAGAIN if there is nothing
- * yet.
- */
+/* What can be read now: bytes; 0 at the end; -EAGAIN if there is nothing yet. */
 static ssize_t
 take_input(void *buf, size_t n)
 {

@@ -277,9 +277,7 @@ keyboard_init(struct tty *tty)
     keyboard.tty = tty;
     if (!start_controller())
         return false;
-    /*
-     * The keyboard answers 0xfa, which is taken here, before anybody could take it for a key.
-     */
+    /* The keyboard answers 0xfa, taken here, before anybody could take it for a key. */
     if (write_data(KEYBOARD_SCAN))
         (void)read_data();
     flush();

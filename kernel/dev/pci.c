@@ -128,10 +128,7 @@ scan_slot(uint8_t bus, uint8_t slot)
     }
 }
 
-/*
- * Depth first through the bridges; each bus once, so confused bridges end no worse than in
- * silence.
- */
+/* Depth first through the bridges; each bus once, so that confused bridges make no loop. */
 static void
 scan_bus(uint8_t bus)
 {

@@ -248,10 +248,7 @@ init_cells(unsigned rows, unsigned cols)
     screen.shown = dma_alloc(pages);
     if (cells == NULL || screen.shown == NULL)
         return false;
-    /*
-     * `shown` is all zeros, which no cell of an empty screen is: the first refresh draws
-     * everything.
-     */
+    /* All of `shown` is zeros, as no cell of an empty screen is: everything is drawn first. */
     vt_init(&screen.vt, cells, rows, cols);
     return true;
 }

@@ -71,10 +71,7 @@ set_enable(void)
          (uint8_t)((serial.full ? 0 : ENABLE_RECEIVED) | (serial.sending ? ENABLE_EMPTY : 0)));
 }
 
-/*
- * Gives the UART what it takes at once; the interrupt is on exactly while bytes are left. lock
- * held.
- */
+/* Gives the UART what it takes now; its interrupt is on while bytes are left. lock held. */
 static void
 feed(void)
 {
@@ -91,9 +88,7 @@ feed(void)
     }
 }
 
-/*
- * Makes room for one byte by waiting for the UART; a dead one loses the oldest byte. lock held.
- */
+/* Waits until there is room for a byte; a dead UART loses the oldest one. lock held. */
 static void
 make_room(void)
 {

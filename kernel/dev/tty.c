@@ -121,9 +121,7 @@ tty_init(struct tty *tty, const char *name, const struct tty_ops *ops)
 
 /* Reading. */
 
-/*
- * What a reader waits for: input, the end, or that the mode is no longer the one it began with.
- */
+/* What a reader waits for: input, the end, or another mode than it began with. */
 static bool
 read_event(struct tty *tty, uint32_t mode)
 {
@@ -145,10 +143,7 @@ struct reading {
 
 enum read_next { READ_WAIT, READ_DONE, READ_MORE };
 
-/*
- * Moves one chunk of what is there to the reader.
- * Returns: enum read_next, or -EFAULT.
- */
+/* Moves one chunk of what is there to the reader. Returns enum read_next, or -EFAULT. */
 static int
 read_chunk(struct tty *tty, struct reading *r)
 {

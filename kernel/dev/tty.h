@@ -81,10 +81,7 @@ void tty_set_upcalls(const struct tty_upcalls *up);
 /* The controlling terminal of the caller's session, or NULL: what /dev/tty opens. No lock held. */
 struct tty *tty_controlling(void);
 
-/*
- * Makes a tty with the usual settings over a device and starts its thread. Returns 0 or
- * -ENOMEM.
- */
+/* Makes a tty with the usual settings over a device; starts its thread. 0 or -ENOMEM. */
 int tty_init(struct tty *tty, const char *name, const struct tty_ops *ops) MUST_CHECK;
 
 /* Input from the device. Any context; what finds no room is dropped. */

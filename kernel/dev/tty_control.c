@@ -221,10 +221,7 @@ set_termios(struct tty *tty, unsigned cmd, vaddr_t arg)
         line_flush(tty);
     line_set_termios(tty, &t);
     spin_unlock(&tty->lock);
-    /*
-     * A reader that waits for a line may now have bytes, and the other way round; output may go
-     * on.
-     */
+    /* A reader that waits for a line may now have bytes, or the other way round. */
     waitq_wake_all(&tty->readable);
     waitq_wake_all(&tty->writable);
     return 0;
@@ -307,10 +304,7 @@ count_bytes(struct tty *tty, unsigned cmd, vaddr_t arg)
     return copy_to_user(arg, &n, sizeof(n));
 }
 
-/*
- * A break (argument 0 of TCSBRK) means nothing to a console; what remains is to wait for the
- * output.
- */
+/* A break (argument 0 of TCSBRK) means nothing to a console: it waits for the output. */
 static int
 send_break(struct tty *tty)
 {

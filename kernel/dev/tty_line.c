@@ -223,10 +223,7 @@ line_take(struct tty *tty, uint8_t *buf, size_t size, bool *end)
             buf[n++] = byte_at(tty, tty->read);
         tty->read++;
     }
-    /*
-     * A ^D right behind what filled the buffer belongs to it: the next read is not an end of
-     * file.
-     */
+    /* A ^D right behind what filled the buffer belongs to it: the next read goes on. */
     if (canonical && n == size && !*end && tty->read != tty->canon && is_eof(tty, tty->read))
         tty->read++;
     return n;

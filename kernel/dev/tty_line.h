@@ -18,10 +18,7 @@ extern const struct termios line_default_termios;
  */
 int line_receive(struct tty *tty, uint8_t c);
 
-/*
- * Sends @n bytes from a program, processed as c_oflag says; makes at most LINE_EXPANSION bytes
- * of each.
- */
+/* Sends a program's bytes as c_oflag says, at most LINE_EXPANSION for each. */
 void line_output(struct tty *tty, const char *buf, size_t n);
 #define LINE_EXPANSION 2
 

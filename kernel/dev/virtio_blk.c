@@ -176,10 +176,7 @@ disk_interrupt(void *arg)
 
 static const struct block_ops disk_ops = {.submit = disk_submit};
 
-/*
- * Queue and slots. The queue must hold one request of the largest size, or it would wait for
- * ever.
- */
+/* Queue and slots. The queue must hold a request of the largest size, or it waits for ever. */
 static int
 init_queue(struct disk *disk)
 {

@@ -84,9 +84,7 @@ queue_page(struct virtqueue *vq, struct buffer *b, size_t n, bool device_writes)
 
 /* Control messages, console.lock held. */
 
-/*
- * The lower half of the control page is the device's to write, the upper half is ours to send.
- */
+/* The lower half of the control page is the device's to write, the upper half ours. */
 static void
 control_give(uint8_t *at)
 {

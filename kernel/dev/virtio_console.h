@@ -31,8 +31,5 @@ bool virtio_console_send(const void *head, size_t nhead, const void *buf, size_t
 /* True if a message of any size would be taken now. */
 bool virtio_console_room(void);
 
-/*
- * Looks at the queues as the interrupt does. Returns true when the device has taken all that
- * was sent.
- */
+/* Looks at the queues as the interrupt does. True when the device has taken all. */
 bool virtio_console_drained(void);

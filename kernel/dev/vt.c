@@ -131,9 +131,7 @@ shift_row(struct vt *vt, unsigned n, bool right)
 
 /* Characters. */
 
-/*
- * DEC's line drawing set, where it has an ASCII likeness; the same for Unicode's box drawing.
- */
+/* DEC's line drawing set, where it has an ASCII likeness; below, Unicode's box drawing. */
 static char
 graphics_likeness(char c)
 {

@@ -9,10 +9,7 @@
 #include "kernel/dev/block.h"
 #include "mm/object.h"
 
-/*
- * bdev_object - the object of @dev; the same one every time, no reference is taken, it lives
- * for ever. Made at the first call.  Returns NULL when there is no memory.  Sleeps.
- */
+/* The pages of @dev, which live for ever: no reference is taken. NULL: no memory. Sleeps. */
 struct object *bdev_object(struct block_device *dev) MUST_CHECK;
 
 /* The device number that its file in /dev and its file system have. */

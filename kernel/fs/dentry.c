@@ -195,10 +195,7 @@ dentry_detach(struct dentry *d)
     dentries_alive--;
 }
 
-/*
- * Gives back memory and inode; returns the parent, whose reference is now the caller's (NULL: a
- * root).
- */
+/* Gives back memory and inode; returns the parent, referenced for the caller, or NULL. */
 static struct dentry *
 dentry_destroy(struct dentry *d)
 {

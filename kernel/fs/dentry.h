@@ -115,10 +115,7 @@ bool dentry_has_children(struct inode *dir);
 /* True if a directory has a name in the tree already. */
 bool dentry_known(struct inode *inode);
 
-/*
- * Drops unused dentries, oldest first, until at most @keep are unused. Returns how many.
- * Sleeps, no lock held.
- */
+/* Drops the oldest unused dentries but @keep. Returns how many. Sleeps, no lock held. */
 unsigned dentry_shrink(unsigned keep);
 /* The same when there are more than the machine's size allows; called now and then. */
 void dentry_trim(void);

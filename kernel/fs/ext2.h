@@ -13,7 +13,5 @@
 
 #include "kernel/fs/super.h"
 
-/*
- * For fs_type_register; its mount is as super.h says.  Nothing else of ext2 is called directly.
- */
+/* For fs_type_register; its mount is as super.h says. */
 extern struct fs_type ext2_fs_type;

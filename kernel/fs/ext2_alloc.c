@@ -74,9 +74,7 @@ is_power_of(uint32_t n, uint32_t base)
     return n == 1;
 }
 
-/*
- * With SPARSE_SUPER only groups 0, 1 and powers of 3, 5 and 7 carry a copy of the superblock.
- */
+/* With SPARSE_SUPER only groups 0, 1 and powers of 3, 5 and 7 have copies of the superblock. */
 bool
 ext2_group_has_super(const struct ext2_fs *fs, uint32_t group)
 {
@@ -147,8 +145,14 @@ block_bitmap(struct ext2_fs *fs, uint32_t group)
     uint32_t first = ext2_group_first_block(fs, group);
 
     return (struct bitmap){
-        "block",           g,       g->block_bitmap, first, group_blocks(fs, group), &g->free_blocks,
-        &fs->free_blocks, is_system_block,
+        "block",
+        g,
+        g->block_bitmap,
+        first,
+        group_blocks(fs, group),
+        &g->free_blocks,
+        &fs->free_blocks,
+        is_system_block,
     };
 }
 
@@ -159,8 +163,14 @@ inode_bitmap(struct ext2_fs *fs, uint32_t group)
     uint32_t first = group * fs->inodes_per_group + 1;
 
     return (struct bitmap){
-        "inode",           g, g->inode_bitmap, first, fs->inodes_per_group, &g->free_inodes,
-        &fs->free_inodes, is_system_inode,
+        "inode",
+        g,
+        g->inode_bitmap,
+        first,
+        fs->inodes_per_group,
+        &g->free_inodes,
+        &fs->free_inodes,
+        is_system_inode,
     };
 }
 
@@ -189,7 +199,8 @@ bitmap_take(struct ext2_fs *fs, const struct bitmap *m, uint32_t goal, uint32_t 
         *m->group_free = 0;
         err = -ENOSPC;
     } else if (m->is_system(fs, *out)) {
-        err = ext2_corrupt(fs, "the bitmap says that the system's %s %u is free", m->what, *out);
+        err =
+            ext2_corrupt(fs, "the bitmap says that the system's %s %u is free", m->what, *out);
     } else {
         bit_set(buf.data, bit);
         *m->group_free -= 1;

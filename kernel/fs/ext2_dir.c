@@ -330,9 +330,7 @@ ext2_dir_is_empty(struct inode *dir)
     return empty;
 }
 
-/*
- * Emits the entries of one block that begin at or behind *pos. Returns false when told to stop.
- */
+/* Emits a block's entries that begin at or behind *pos. Returns false when told to stop. */
 static bool
 dir_block_emit(const struct ext2_fs *fs, const struct dir_block *b, uint64_t block_pos,
                uint64_t *pos, const struct emitter *e)
@@ -352,10 +350,7 @@ dir_block_emit(const struct ext2_fs *fs, const struct dir_block *b, uint64_t blo
     return true;
 }
 
-/*
- * A position that is no longer the beginning of an entry (it was merged into the one before it)
- * means the next entry behind it.
- */
+/* A position that is no entry's any more (it was merged) means the next entry behind it. */
 int
 ext2_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx)
 {

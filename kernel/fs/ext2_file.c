@@ -105,10 +105,7 @@ fill_late(struct ext2_inode *ei, uint64_t first, struct frame **frames, unsigned
     return err;
 }
 
-/*
- * M is held until the bytes are on the disk: a truncation in between would give the blocks
- * away.
- */
+/* M is held until the bytes are on the disk: a truncation would give the blocks away. */
 static int
 file_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {

@@ -17,10 +17,7 @@
 #include "kernel/lib/string.h"
 #include "mm/kmalloc.h"
 
-/*
- * Behind the 128 bytes, if the inode is larger: how much of it is in use, then the parts of
- * times.
- */
+/* Behind the 128 bytes of a larger inode: how much of it is in use, then parts of the times. */
 struct extra {
     uint16_t size; /* bytes from its own start that are in use */
     uint16_t checksum;
@@ -85,10 +82,7 @@ ext2_set_ops(struct inode *i)
     }
 }
 
-/*
- * Finds the bytes of inode @ino in its group's table.  Patient, as it serves the freeing of
- * inodes too.
- */
+/* Finds inode @ino in its group's table.  Patient, as it serves the freeing of inodes too. */
 static int
 table_get(struct ext2_fs *fs, ino_t ino, struct ext2_buf *buf, struct ext2_disk_inode **out)
 {

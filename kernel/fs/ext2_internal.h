@@ -66,8 +66,8 @@ struct ext2_inode {
     uint32_t flags;              /* I: i_flags */
     uint32_t file_acl;           /* block of extended attributes, 0: none; never looked into */
     uint32_t last_block; /* M: the block allocated last: the next one's goal is behind it */
-    uint64_t end_block; /* M: no block from here on, or some that may be trimmed */
-    bool fresh; /* I: not yet in the inode table, which holds an older one's bytes */
+    uint64_t end_block;  /* M: no block from here on, or some that may be trimmed */
+    bool fresh;          /* I: not yet in the inode table, which holds an older one's bytes */
 };
 
 #define EXT2_FLAG_INDEX 0x1000U /* a hashed directory */
@@ -91,11 +91,7 @@ extern const struct super_ops ext2_super_ops;
 /* Frees all of it; called when the last reference to the meta object has gone. */
 void ext2_fs_free(struct ext2_fs *fs);
 
-/*
- * ext2_corrupt - the disk holds what cannot be: log a line (the first few), and remember that
- * e2fsck must look. May turn the file system read-only.  Any lock, does not sleep.  Returns
- * -EIO.
- */
+/* The disk holds what cannot be: logs the first few, remembers it for e2fsck. Returns -EIO. */
 int ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*
@@ -109,10 +105,7 @@ int ext2_allow_large_file(struct ext2_fs *fs) MUST_CHECK;
 
 /* --- ext2_io.c --- */
 
-/*
- * A series of transfers, all reads or all writes; lives on a stack and allocates nothing.  What
- * follows on the disk what was added before goes into one request with it.
- */
+/* Transfers one way, gathered into one request while they follow each other; on a stack. */
 struct ext2_run {
     struct ext2_fs *fs;
     uint64_t next; /* the sector behind what was gathered */
@@ -134,18 +127,12 @@ struct ext2_buf {
 };
 /* Reads block @block < blocks_count. Sleeps. 0, -EIO, -ENOMEM. */
 int ext2_buf_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
-/*
- * The same where things are freed, which is no time to give up: waits for memory, a second at
- * most.
- */
+/* The same where things are freed, no time to give up: waits for memory, a second at most. */
 int ext2_buf_get_patiently(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
 /* The same for a block that has just been allocated: zeros, nothing is read. */
 int ext2_buf_new(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
 void ext2_buf_put(struct ext2_fs *fs, struct ext2_buf *b, bool dirty);
-/*
- * @block, which nobody has pinned, is no longer metadata: nothing of it is written after the
- * return. 0 or -EIO.
- */
+/* Writes what is dirty of @block, which is no longer metadata and has no pins. 0 or -EIO. */
 int ext2_buf_forget(struct ext2_fs *fs, uint32_t block) MUST_CHECK;
 
 /* --- ext2_alloc.c --- */
@@ -164,10 +151,7 @@ int ext2_block_alloc(struct ext2_fs *fs, uint32_t goal, uint32_t *out) MUST_CHEC
 /* Gives blocks back. Takes L; sleeps. 0; -EIO, -ENOMEM: some stay allocated. */
 int ext2_block_free(struct ext2_fs *fs, uint32_t block, uint32_t count);
 
-/*
- * Takes a free inode number near that of the directory @parent. Takes L; sleeps. 0, -ENOSPC,
- * -EIO, -ENOMEM.
- */
+/* A free inode near that of directory @parent. Takes L; sleeps. 0, -ENOSPC, -EIO, -ENOMEM. */
 int ext2_inode_alloc(struct ext2_fs *fs, uint32_t parent, bool dir, uint32_t *out) MUST_CHECK;
 /* Gives one back. Takes L; sleeps. */
 int ext2_inode_free(struct ext2_fs *fs, uint32_t ino, bool dir);
@@ -235,9 +219,7 @@ int ext2_dir_add(struct inode *dir, const char *name, uint32_t ino, mode_t mode)
 void ext2_dir_remove(struct inode *dir, struct ext2_slot *s);
 /* Makes the entry name another inode, and puts the slot. */
 void ext2_dir_replace(struct inode *dir, struct ext2_slot *s, uint32_t ino, mode_t mode);
-/*
- * The first block of a new directory. Not yet reachable, so no lock. 0, -ENOSPC, -EIO, -ENOMEM.
- */
+/* The first block of a new directory, which needs no lock yet. 0, -ENOSPC, -EIO, -ENOMEM. */
 int ext2_dir_make_empty(struct inode *dir, uint32_t parent) MUST_CHECK;
 /* 1, 0 or -Exxx. */
 int ext2_dir_is_empty(struct inode *dir) MUST_CHECK;

@@ -66,10 +66,7 @@ name_lookup(struct inode *dir, const char *name, struct inode **out)
 
 /* --- creation --- */
 
-/*
- * From now on it lives as long as somebody uses it; the disk is not consistent before it is
- * evicted.
- */
+/* It lives on while somebody uses it; the disk is not consistent before it is evicted. */
 static void
 lose_last_link(struct inode *i)
 {

@@ -212,10 +212,7 @@ take_geometry(struct ext2_fs *fs, const struct ext2_super_block *sb)
     fs->damaged = (sb->s_state & EXT2_STATE_ERROR) != 0;
 }
 
-/*
- * Is [block, block + count) inside group @group, behind its copies of superblock and
- * descriptors?
- */
+/* Are these blocks inside group @group, behind its copies of superblock and descriptors? */
 static bool
 inside_group(const struct ext2_fs *fs, uint32_t group, uint32_t block, uint32_t count)
 {

@@ -23,24 +23,15 @@ struct file;
  * held save P (read and write that move the offset).
  */
 struct file_ops {
-    /*
-     * A reference on the inode and the dentry is held; may set file->private and replace
-     * file->fops.
-     */
+    /* Inode and dentry are referenced; may set file->private and replace file->fops. */
     int (*open)(struct file *f);
     void (*release)(struct file *f);
-    /*
-     * Moves bytes to or from @u and *pos forward. Returns the bytes moved; -Exxx only when none
-     * were.
-     */
+    /* Moves *pos forward by the bytes moved, and returns them; -Exxx only when none were. */
     ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
     ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
     /* @arg: the third argument as it came. -ENOTTY for what it does not know. */
     int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
-    /*
-     * Ready events (POLLxxx). @t: say where to wait, by poll_wait(); NULL: do not wait. Does
-     * not sleep.
-     */
+    /* Ready events (POLLxxx). @t, if not NULL: where to wait, by poll_wait(). No sleep. */
     unsigned (*poll)(struct file *f, struct poll_table *t);
     /* The new offset. NULL: as for a stream without places, -ESPIPE. */
     off_t (*seek)(struct file *f, off_t off, int whence);
@@ -63,7 +54,8 @@ struct file {
     pid_t owner;   /* F_SETOWN: kept, not used */
     bool flocked;  /* flock() was called: closing looks for its lock */
     bool stream;   /* has no offset: P is not taken */
-    uint64_t no_writer_since; /* pipe.c: writers that a FIFO had had when this reader found none */
+    uint64_t
+        no_writer_since; /* pipe.c: writers that a FIFO had had when this reader found none */
 };
 
 extern const struct file_ops regular_file_ops;
@@ -192,9 +184,7 @@ void files_set_size_limit(struct files *t, uint64_t bytes);
 /* That of the current thread. */
 uint64_t files_size_limit(void);
 
-/*
- * The file of descriptor @fd of the current thread, referenced; NULL: -EBADF. O_PATH files too.
- */
+/* The current thread's file of descriptor @fd, O_PATH or not, referenced; NULL: -EBADF. */
 struct file *fd_get(int fd);
 /* The same for any table, and with its flags; for /proc/PID/fd. */
 struct file *files_get_file(struct files *t, int fd);
@@ -207,10 +197,7 @@ int files_next(struct files *t, int fd);
  *          still the caller's.
  */
 int fd_install(struct file *f, int min, bool cloexec) MUST_CHECK;
-/*
- * 0 if there is a free descriptor, else -EMFILE: asked before something is made that would have
- * none.
- */
+/* 0 if a descriptor is free, else -EMFILE: asked before making what would have none. */
 int fd_room(void) MUST_CHECK;
 /* dup2: @fd becomes @f (reference passes); what was there is closed. 0 or -EBADF, -ENOMEM. */
 int fd_replace(int fd, struct file *f, bool cloexec) MUST_CHECK;

@@ -145,14 +145,17 @@ record_release(struct inode *i, struct files *owner)
 int
 flock_set(struct file *f, unsigned type, bool wait)
 {
-    struct lock what = {
-        .inode = f->inode, .owner = f, .whole = true, .write = type == LOCK_EX, .end = UINT64_MAX};
+    struct lock what = {.inode = f->inode,
+                        .owner = f,
+                        .whole = true,
+                        .write = type == LOCK_EX,
+                        .end = UINT64_MAX};
 
     if (type == LOCK_UN) {
         flock_release(f);
         return 0;
     }
-    /* The other kind goes first, for good: two sharers that both want all must not wait for ever. */
+    /* The other kind goes first: two sharers that both want all must not wait for ever. */
     WRITE_ONCE(f->flocked, true);
     locks_drop(f->inode, f, type == LOCK_EX ? DROP_READ : DROP_WRITE);
     return lock_set(&what, false, wait);

@@ -149,9 +149,7 @@ inode_new(struct super *s, ino_t ino, enum object_kind kind, const struct object
     return 0;
 }
 
-/*
- * Somebody may be reading it in: wait for the end of that. The reference is used up on failure.
- */
+/* Waits if somebody is reading it in. The reference is used up on failure. */
 static int
 inode_wait_loaded(struct inode *i)
 {
@@ -276,10 +274,7 @@ try_evict(struct inode *i, bool force)
     return evict;
 }
 
-/*
- * An inode of @s (NULL: any) in bucket @b that only the table holds, after @skip others;
- * referenced.
- */
+/* An inode of @s (NULL: any) in @b held by the table alone, after @skip others; referenced. */
 static struct inode *
 icache_idle(struct list *b, struct super *s, unsigned skip)
 {

@@ -252,10 +252,7 @@ walk_resume(struct path_last *w)
     kfree(o);
 }
 
-/*
- * The target of @link is walked next.
- * @slash: there was a slash behind the link's own name, so the target must be a directory.
- */
+/* The target of @link is walked next. @slash: a slash came behind it: a directory is wanted. */
 static int
 walk_push(struct path_last *w, struct inode *link, bool slash)
 {
@@ -283,9 +280,7 @@ walk_push(struct path_last *w, struct inode *link, bool slash)
     return 0;
 }
 
-/*
- * Goes where link @d leads: a magic link moves the walk, another one's target is walked next.
- */
+/* Goes where link @d leads: a magic one moves the walk, else its target is walked next. */
 static int
 walk_link(struct path_last *w, struct dentry *d, bool slash)
 {
@@ -304,10 +299,7 @@ walk_link(struct path_last *w, struct dentry *d, bool slash)
     return slash && !S_ISDIR(w->parent->inode->mode) ? -ENOTDIR : 0;
 }
 
-/*
- * Cuts the next name off the rest. Returns it, or NULL at the end; *last tells that nothing but
- * slashes is left, *slash that there was one.
- */
+/* The next name, cut off the rest; NULL at the end. *last: no more names; *slash: one came. */
 static char *
 walk_name(struct path_last *w, bool *last, bool *slash)
 {

@@ -82,10 +82,7 @@ int path_step(struct dentry *parent, const char *name, struct dentry **out) MUST
 /* The same with @parent's inode lock held; mounts are not crossed. */
 int path_step_locked(struct dentry *parent, const char *name, struct dentry **out) MUST_CHECK;
 
-/*
- * The last step turned out to be link @d: go on to the last step of its target. -ELOOP and
- * others.
- */
+/* The last step turned out to be link @d: on to the last step of its target. -ELOOP... */
 int path_last_follow(struct path_last *l, struct dentry *d) MUST_CHECK;
 
 /*
@@ -104,10 +101,7 @@ struct make {
 };
 int path_make(struct path_last *l, const struct make *make, struct dentry **out) MUST_CHECK;
 
-/*
- * Operations on names, with the errors of the calls of the same names. Paths are user
- * addresses.
- */
+/* Operations on names, with the errors of the calls of the same names, on user addresses. */
 int path_mknod(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev) MUST_CHECK;
 int path_mkdir(int dirfd, vaddr_t upath, mode_t mode) MUST_CHECK;
 /* rmdir (@want_dir) and unlink. */

@@ -220,10 +220,7 @@ path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew, unsigned flags
     return err;
 }
 
-/*
- * rmdir() and unlink() of name @l->name; @victim receives what the caller puts when nothing is
- * locked.
- */
+/* rmdir() and unlink() of @l->name. @victim: to be put when nothing is locked. */
 static int
 remove_locked(struct path_last *l, bool want_dir, struct dentry **victim)
 {
@@ -285,7 +282,6 @@ path_remove(int dirfd, vaddr_t upath, bool want_dir)
     path_last_free(&l);
     return err;
 }
-
 
 /* Everything one rename works on. */
 struct move {

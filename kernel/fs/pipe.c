@@ -76,20 +76,14 @@ page_at(struct pipe *p, uint64_t at)
     return &p->page[(at >> PAGE_SHIFT) % PIPE_PAGES];
 }
 
-/*
- * Gives back the page that has just been read to its end; an empty pipe keeps one and goes back
- * to its start.
- */
+/* Gives back a page that was read to its end; an empty pipe keeps one, and begins again. */
 static void
 pipe_trim(struct pipe *p)
 {
     char **last = page_at(p, p->tail - 1);
 
     if (p->head != p->tail) {
-        /*
-         * A full ring may have its newest bytes in the first part of the page that its oldest
-         * leave.
-         */
+        /* A full ring may have its newest bytes in the page that its oldest leave. */
         bool shared = last == page_at(p, p->head) && !page_aligned(p->head);
         if (page_aligned(p->tail) && !shared) {
             kfree(*last);

@@ -252,10 +252,7 @@ fs_for_each_mount(void (*fn)(struct super *s, const char *path, void *ctx), void
     kfree(path);
 }
 
-/*
- * One disk's file system at power-off.  What is in use still (the last program) was written by
- * the first sync.
- */
+/* One disk's file system at power-off.  The first sync writes what is in use still. */
 static void
 unmount(struct super *s)
 {

@@ -18,17 +18,12 @@
 struct block_device;
 
 struct super_ops {
-    /*
-     * Zeroed memory for an inode, the generic part first or anywhere inside; NULL: no memory.
-     */
+    /* Zeroed memory for an inode, the generic part anywhere inside; NULL: no memory. */
     struct inode *(*alloc_inode)(struct super *s);
     void (*free_inode)(struct inode *i);
     /* Fill in inode i->ino from the disk (its lock is held); -EIO when it makes no sense. */
     int (*read_inode)(struct inode *i);
-    /*
-     * Metadata into the block device's pages (bdev_object), not necessarily to the disk. I
-     * held.
-     */
+    /* Metadata into the file system's cache, not necessarily to the disk. I held. */
     int (*write_inode)(struct inode *i);
     /*
      * The last reference has gone; its pages have been dropped. With nlink == 0: free its
@@ -47,8 +42,9 @@ struct super_ops {
 #define SUPER_READ_ONLY 1U /* may be set later by the file system, when it found damage */
 /* Synthetic: names are not cached while unused, and no chmod, chown or utimes: -EPERM. */
 #define SUPER_VOLATILE 2U
-#define SUPER_HIDDEN    4U /* pipes: not in the tree */
-#define SUPER_IN_MEMORY 8U /* names stay in the tree until they are removed: it is all there is */
+#define SUPER_HIDDEN   4U /* pipes: not in the tree */
+#define SUPER_IN_MEMORY \
+    8U /* names stay in the tree until they are removed: it is all there is */
 
 struct super {
     const struct super_ops *ops;
@@ -97,10 +93,7 @@ void fs_init(void);
 int fs_mount_root(const char *name) MUST_CHECK;
 void fs_mount_all(void);
 
-/*
- * Mount kind @type, without or with device, on the directory @path. 0, -ENODEV, -ENOENT,
- * -ENOTDIR, -EBUSY...
- */
+/* Mounts kind @type, with device or without, on directory @path. 0, -ENODEV, -EBUSY... */
 int fs_mount(const char *source, const char *path, const char *type) MUST_CHECK;
 
 /* sync(): everything dirty to the disks. Returns 0 or the first error. Sleeps. */
@@ -109,16 +102,10 @@ int fs_sync_super(struct super *s, bool final) MUST_CHECK;
 /* The part of fsync that is not the file: super_ops.sync, the device's pages, its cache. */
 int fs_sync_super_metadata(struct super *s) MUST_CHECK;
 
-/*
- * fs_unmount_all - at power-off, when the last process has gone: write everything, mark clean.
- * Nobody may use a file afterwards.
- */
+/* At power-off, after the last process: write all, mark clean. No file may be used again. */
 void fs_unmount_all(void);
 
-/*
- * fs_shrink_caches - drop every dentry and inode that nobody uses, with their pages. Sleeps,
- * may write; hold no lock. Returns how many were dropped.
- */
+/* Drops every unused dentry and inode with its pages; how many. Sleeps, no lock held. */
 unsigned fs_shrink_caches(void);
 
 /* Calls @fn for each mounted file system, in order; for /proc/mounts. @path: where it is. */

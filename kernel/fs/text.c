@@ -133,10 +133,7 @@ text_release(struct file *f)
     kfree(f->private);
 }
 
-/*
- * The offset's lock is held by the caller, save for pread; two of those at once make the text
- * twice.
- */
+/* The offset's lock is held by the caller, save for pread: two at once make the text twice. */
 static ssize_t
 text_read(struct file *f, struct uio *u, off_t *pos)
 {

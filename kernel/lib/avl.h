@@ -28,8 +28,5 @@ void avl_insert(struct avl_tree *t, struct avl_node *n);
 /* Takes out @n, which is in the tree. */
 void avl_remove(struct avl_tree *t, struct avl_node *n);
 
-/*
- * Recomputes (update) the nodes from @n up to the root, after something about @n changed that
- * is not its order.
- */
+/* Updates the nodes from @n up to the root, when something of @n changed but its order. */
 void avl_refresh(struct avl_tree *t, struct avl_node *n);

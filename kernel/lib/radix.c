@@ -132,10 +132,7 @@ prune(struct radix *r, uint64_t index)
     }
 }
 
-/*
- * The level-1 node for @index, made if it is missing; NULL when there is no memory, the tree as
- * it was.
- */
+/* The level-1 node for @index, made if it is missing; NULL: no memory, nothing changed. */
 static struct radix_node *
 make_leaf(struct radix *r, uint64_t index)
 {

@@ -28,10 +28,7 @@ copy_backwards(void *dst, const void *src, size_t n)
     size_t words = n / 8;
     size_t tail = n % 8;
 
-    /*
-     * The pointers go from a last byte to the first byte of a last word in between: 7 down,
-     * then up again.
-     */
+    /* The pointers go from last to first byte of a word in between: 7 down, then up again. */
     __asm__ volatile("std\n\t"
                      "rep movsb\n\t"
                      "subq $7, %0\n\t"
