@@ -206,8 +206,6 @@ hostlink_poll(void)
     else
         (void)ask();
     spin_unlock(&link.lock);
-    if (virtio_console_room())
-        mask |= POLLOUT | POLLWRNORM;
     return mask;
 }
 

@@ -217,12 +217,6 @@ virtio_console_send(const void *head, size_t nhead, const void *buf, size_t n)
 }
 
 bool
-virtio_console_room(void)
-{
-    return console.open && READ_ONCE(console.send_free) != NULL;
-}
-
-bool
 virtio_console_drained(void)
 {
     console_interrupt(NULL);

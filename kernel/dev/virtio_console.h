@@ -28,8 +28,5 @@ bool virtio_console_init(const struct virtio_console_events *ev);
  */
 bool virtio_console_send(const void *head, size_t nhead, const void *buf, size_t n) MUST_CHECK;
 
-/* True if a message of any size would be taken now. */
-bool virtio_console_room(void);
-
 /* Looks at the queues as the interrupt does. True when the device has taken all. */
 bool virtio_console_drained(void);

@@ -12,6 +12,7 @@
 #include "kernel/dev/console.h"
 #include "kernel/dev/fwcfg.h"
 #include "kernel/dev/hostlink.h"
+#include "kernel/fs/text.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
@@ -262,17 +263,10 @@ host_write_err(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
 }
 
 static unsigned
-host_poll(struct file *f UNUSED, struct poll_table *t)
+hostin_poll(struct file *f UNUSED, struct poll_table *t)
 {
     poll_wait(t, &hostlink_event);
     return hostlink_poll();
-}
-
-/* A reader asks for POLLIN, a writer for POLLOUT: neither shall see the other's. */
-static unsigned
-hostin_poll(struct file *f, struct poll_table *t)
-{
-    return host_poll(f, t) & (POLLIN | POLLRDNORM | POLLHUP);
 }
 
 static unsigned
@@ -320,78 +314,51 @@ static const struct file_ops hostexit_ops = {.open = host_open, .write = host_wr
 
 /* ---- the host's words: files of fw_cfg, read in whole when opened ---- */
 
-struct blob {
-    size_t len;
-    unsigned pages;
-    char *bytes;
-};
-
 static int
-blob_open(struct file *f, const char *name)
+words_open(struct file *f, const char *name)
 {
     ssize_t len = fwcfg_read(name, NULL, 0);
 
     if (len < 0)
         return (int)len;
-    struct blob *b = kzalloc(sizeof(*b));
-    if (b == NULL)
-        return -ENOMEM;
-    b->len = (size_t)len;
-    b->pages = (unsigned)(page_ceil(b->len + 1) >> PAGE_SHIFT);
-    b->bytes = kvmap_alloc(b->pages);
-    if (b->bytes == NULL) {
-        kfree(b);
-        return -ENOMEM;
+    unsigned pages = (unsigned)(page_ceil((size_t)len + 1) >> PAGE_SHIFT);
+    char *bytes = kvmap_alloc(pages);
+    struct text *t = kzalloc(sizeof(*t));
+    if (bytes != NULL && t != NULL) {
+        fwcfg_read(name, bytes, (size_t)len);
+        text_write(t, bytes, (size_t)len);
     }
-    fwcfg_read(name, b->bytes, b->len);
-    f->private = b;
-    return 0;
+    int err = bytes == NULL || t == NULL || t->no_memory ? -ENOMEM : 0;
+    if (bytes != NULL)
+        kvmap_free(bytes, pages);
+    f->private = t;
+    if (err != 0 && t != NULL)
+        text_release(f);
+    return err;
 }
 
 static int
 hostargv_open(struct file *f)
 {
-    return blob_open(f, "opt/org.vitrine/argv");
+    return words_open(f, "opt/org.vitrine/argv");
 }
 
 static int
 hostenv_open(struct file *f)
 {
-    return blob_open(f, "opt/org.vitrine/env");
-}
-
-static void
-blob_release(struct file *f)
-{
-    struct blob *b = f->private;
-
-    kvmap_free(b->bytes, b->pages);
-    kfree(b);
+    return words_open(f, "opt/org.vitrine/env");
 }
 
 static ssize_t
-blob_read(struct file *f, struct uio *u, off_t *pos)
+words_read(struct file *f, struct uio *u, off_t *pos)
 {
-    struct blob *b = f->private;
-    size_t start = u->left;
-
-    if ((uint64_t)*pos >= b->len)
-        return 0;
-    int err = uio_put(u, b->bytes + *pos, MIN(b->len - (size_t)*pos, u->left));
-    *pos += (off_t)(start - u->left);
-    return start != u->left ? (ssize_t)(start - u->left) : err;
-}
-
-static off_t
-blob_seek(struct file *f, off_t off, int whence)
-{
-    return whence == SEEK_END ? -EINVAL : inode_seek(f->inode, f->offset, off, whence);
+    return text_copy(f->private, u, pos);
 }
 
 static const struct file_ops hostargv_ops = {
-    .open = hostargv_open, .release = blob_release, .read = blob_read, .seek = blob_seek};
+    .open = hostargv_open, .release = text_release, .read = words_read, .seek = text_seek};
 static const struct file_ops hostenv_ops = {
-    .open = hostenv_open, .release = blob_release, .read = blob_read, .seek = blob_seek};
+    .open = hostenv_open, .release = text_release, .read = words_read, .seek = text_seek};
 
 /* ---- the table ---- */
 

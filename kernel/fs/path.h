@@ -3,7 +3,6 @@
  *
  *   - The rules are POSIX's (1003.1 4.13 Pathname Resolution) and Linux's path_resolution(7):
  *     at most 40 links, names of at most 255 bytes, paths of at most 4096 with their NUL.
- *   - A link's target is walked before what is left of the path, which waits on a stack.
  *   - Everything here sleeps, and is called with no lock held.
  */
 #pragma once
@@ -56,18 +55,15 @@ int path_walk(int dirfd, const char *path, unsigned flags, struct dentry **out) 
 int path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out) MUST_CHECK;
 int path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out) MUST_CHECK;
 
-struct path_outer;
-
 /* The last step of a path, not taken: for open(O_CREAT), mkdir, unlink, rename... */
 struct path_last {
-    struct dentry *parent;    /* referenced */
-    char *buffer;             /* name and rest point into it; kfree */
-    char *rest;               /* path.c's: what is still to be walked, */
-    struct path_outer *outer; /* and then these, innermost first */
-    const char *name;         /* NUL-terminated; "" for "/" */
-    bool dot, dotdot;         /* it is "." or ".." */
-    bool slash;               /* slashes came behind it */
-    unsigned links;           /* links followed so far */
+    struct dentry *parent; /* referenced */
+    char *buffer;          /* name and rest point into it; kfree */
+    char *rest;            /* path.c's: what is still to be walked */
+    const char *name;      /* NUL-terminated; "" for "/" */
+    bool dot, dotdot;      /* it is "." or ".." */
+    bool slash;            /* slashes came behind it */
+    unsigned links;        /* links followed so far */
 };
 int path_parent_user(int dirfd, vaddr_t upath, struct path_last *out) MUST_CHECK;
 void path_last_free(struct path_last *l);
