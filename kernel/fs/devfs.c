@@ -3,7 +3,7 @@
  *
  * It is a tmpfs, so programs may add to it; the files are made when it is mounted.
  */
-#include "kernel/fs/devfs.h"
+#include "kernel/fs/super.h"
 
 #include "kernel/dev/block.h"
 #include "kernel/fs/bdev.h"

@@ -115,13 +115,12 @@ ext2_slot_put(struct inode *dir, struct ext2_slot *s, bool dirty)
 static bool
 dir_block_find(const struct dir_block *b, const char *name, size_t len, struct ext2_slot *s)
 {
-    struct ext2_dirent *prev = NULL;
     struct ext2_dirent *de = (struct ext2_dirent *)b->start;
 
-    for (; (char *)de < b->end; prev = de, de = dirent_next(de)) {
+    for (; (char *)de < b->end; de = dirent_next(de)) {
         if (de->inode == 0 || de->name_len != len || memcmp(de->name, name, len) != 0)
             continue;
-        *s = (struct ext2_slot){b->frame, de, prev};
+        *s = (struct ext2_slot){b->frame, de};
         return true;
     }
     return false;
@@ -267,13 +266,20 @@ ext2_dir_add(struct inode *dir, const char *name, uint32_t ino, mode_t mode)
     return 0;
 }
 
+/* The entry before it becomes longer; the first one of a block is marked as free. */
 void
 ext2_dir_remove(struct inode *dir, struct ext2_slot *s)
 {
-    if (s->prev != NULL)
-        s->prev->rec_len = (uint16_t)(s->prev->rec_len + s->de->rec_len);
-    else
+    uintptr_t block = ROUND_DOWN((uintptr_t)s->de, (uintptr_t)ext2_fs_of(dir)->block_size);
+    struct ext2_dirent *prev = (struct ext2_dirent *)block;
+
+    if (prev == s->de) {
         s->de->inode = 0;
+    } else {
+        while (dirent_next(prev) != s->de)
+            prev = dirent_next(prev);
+        prev->rec_len = (uint16_t)(prev->rec_len + s->de->rec_len);
+    }
     ext2_slot_put(dir, s, true);
     dir_drop_index(dir);
 }

@@ -166,10 +166,10 @@ file_prepare_write(struct object *o, pgidx_t index)
     struct frame *f;
 
     int err = ext2_begin_change(fs);
-    if (err == 0 && index >= LARGE_FILE_SIZE / PAGE_SIZE - 1)
-        err = ext2_allow_large_file(fs);
     if (err != 0)
         return err;
+    if (index >= LARGE_FILE_SIZE / PAGE_SIZE - 1)
+        ext2_allow_large_file(fs);
     int holes = page_holes(ei, index, false);
     if (holes <= 0)
         return holes;
@@ -224,12 +224,12 @@ ext2_truncate(struct inode *i, uint64_t size)
     uint64_t old = inode_size(i);
 
     int err = ext2_begin_change(fs);
-    if (err == 0 && size >= LARGE_FILE_SIZE)
-        err = ext2_allow_large_file(fs);
     if (err == 0 && size != old)
         err = zero_tail(i, MIN(size, old));
     if (err != 0)
         return err;
+    if (size >= LARGE_FILE_SIZE)
+        ext2_allow_large_file(fs);
 
     /* The pages go first: no page may be written to a block that is no longer the file's. */
     object_resize(&i->object, size);

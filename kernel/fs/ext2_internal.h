@@ -31,7 +31,8 @@ struct ext2_group {
 struct ext2_fs {
     struct super *super;
     struct block_device *dev;
-    struct object meta; /* page n is block n: ext2_io.c */
+    struct object meta;          /* page n is block n: ext2_io.c */
+    struct ext2_super_block *sb; /* T to change; goes to the disk at sync */
 
     /* Geometry: set at mount. */
     uint32_t block_size, block_shift;
@@ -51,8 +52,8 @@ struct ext2_fs {
     uint64_t free_inodes;     /* L */
 
     struct mutex state_lock;
+    bool sb_dirty;         /* something of it has changed */
     bool changed;          /* T to change: the disk says "not clean" since the first change */
-    bool large_file;       /* T: the superblock has LARGE_FILE */
     bool was_valid;        /* the disk said so at mount */
     uint32_t orphans;      /* atomic: inodes in use without a name */
     bool damaged;          /* ext2_corrupt was called, now or before */
@@ -100,8 +101,8 @@ int ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...) PRINTF_LIKE(2, 3);
  */
 int ext2_begin_change(struct ext2_fs *fs) MUST_CHECK;
 
-/* A file is about to grow beyond 2 GiB: set LARGE_FILE. Takes T; sleeps. 0, -EIO, -ENOMEM. */
-int ext2_allow_large_file(struct ext2_fs *fs) MUST_CHECK;
+/* A file is about to grow beyond 2 GiB: sets LARGE_FILE. Takes T; sleeps. */
+void ext2_allow_large_file(struct ext2_fs *fs);
 
 /* --- ext2_io.c --- */
 
@@ -207,7 +208,6 @@ int ext2_truncate(struct inode *i, uint64_t size);
 struct ext2_slot {
     struct frame *frame;
     struct ext2_dirent *de;
-    struct ext2_dirent *prev; /* the one before it in its block, or NULL */
 };
 void ext2_slot_put(struct inode *dir, struct ext2_slot *s, bool dirty);
 

@@ -10,8 +10,6 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/fs/bdev.h"
-#include "kernel/fs/devfs.h"
-#include "kernel/fs/ext2.h"
 #include "kernel/fs/path.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/tmpfs.h"

@@ -3,7 +3,7 @@
  *
  *   - A file system is mounted in one place: the dentry it covers points to it, and it points
  *     back.
- *   - fs_init() registers the kinds this layer has (ext2_fs_type of ext2.h, tmpfs, devfs);
+ *   - fs_init() registers the kinds this layer has (ext2, tmpfs, devfs);
  *     others (procfs) register themselves with fs_type_register before fs_mount_all.
  *   - Sync: pages of all files, inodes, then super_ops.sync, then the block device's object,
  *     then its cache.
@@ -79,6 +79,9 @@ struct fs_type {
     int (*populate)(struct dentry *root);
     struct list link;
 };
+
+extern struct fs_type ext2_fs_type;
+extern struct fs_type devfs_type; /* /dev: a tmpfs that is born with a file for every device */
 
 void fs_type_register(struct fs_type *t);
 
