@@ -40,6 +40,27 @@ zero_behind_end(struct object *o, pgidx_t index, struct frame **frames, unsigned
     }
 }
 
+/* Moves pages to or from the blocks that they have; a page's hole is read as zeros. */
+static int
+transfer(struct ext2_fs *fs, struct frame **frames, unsigned n, const uint32_t *block,
+         bool write)
+{
+    unsigned per_page = blocks_per_page(fs);
+    struct ext2_run run;
+
+    ext2_run_begin(&run, fs, write);
+    for (unsigned i = 0; i < n * per_page; i++) {
+        struct frame *f = frames[i / per_page];
+        size_t offset = (size_t)(i % per_page) << fs->block_shift;
+
+        if (block[i] != 0)
+            ext2_run_add(&run, block[i], frame_addr(f) + offset, fs->block_size);
+        else if (!write)
+            memset((char *)frame_data(f) + offset, 0, fs->block_size);
+    }
+    return ext2_run_finish(&run);
+}
+
 static int
 file_read_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
@@ -52,22 +73,10 @@ file_read_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned
     mutex_lock(&ei->map_lock);
     int err = ext2_map_get(ei, index * per_page, n * per_page, block);
     mutex_unlock(&ei->map_lock);
-    if (err != 0)
-        return err;
-
-    struct ext2_run run;
-    ext2_run_begin(&run, fs, false);
-    for (unsigned i = 0; i < n * per_page; i++) {
-        struct frame *f = frames[i / per_page];
-        size_t offset = (size_t)(i % per_page) << fs->block_shift;
-
-        if (block[i] == 0)
-            memset((char *)frame_data(f) + offset, 0, fs->block_size);
-        else
-            ext2_run_add(&run, block[i], frame_addr(f) + offset, fs->block_size);
-    }
-    err = ext2_run_finish(&run);
-    zero_behind_end(o, index, frames, n);
+    if (err == 0)
+        err = transfer(fs, frames, n, block, false);
+    if (err == 0)
+        zero_behind_end(o, index, frames, n);
     return err;
 }
 
@@ -119,17 +128,8 @@ file_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigne
     int err = ext2_map_get(ei, index * per_page, n * per_page, block);
     if (err == 0)
         err = fill_late(ei, index * per_page, frames, n, block);
-    if (err == 0) {
-        struct ext2_run run;
-        ext2_run_begin(&run, fs, true);
-        for (unsigned i = 0; i < n * per_page; i++) {
-            size_t offset = (size_t)(i % per_page) << fs->block_shift;
-            if (block[i] != 0)
-                ext2_run_add(&run, block[i], frame_addr(frames[i / per_page]) + offset,
-                             fs->block_size);
-        }
-        err = ext2_run_finish(&run);
-    }
+    if (err == 0)
+        err = transfer(fs, frames, n, block, true);
     mutex_unlock(&ei->map_lock);
     return err;
 }

@@ -68,6 +68,7 @@ struct ext2_inode {
     uint32_t file_acl;           /* block of extended attributes, 0: none; never looked into */
     uint32_t last_block; /* M: the block allocated last: the next one's goal is behind it */
     uint64_t end_block;  /* M: no block from here on, or some that may be trimmed */
+    uint64_t full;       /* I: directories: up to here they had no room for a name lately */
     bool fresh;          /* I: not yet in the inode table, which holds an older one's bytes */
 };
 
