@@ -39,9 +39,8 @@ static struct {
     bool present;
     bool asked;          /* an 'R' is not answered yet */
     bool ended;          /* end of input, for ever */
-    bool broken;         /* the host sent more than asked for: what follows cannot be read */
+    bool broken;         /* the host sent what was not asked for: the rest cannot be read */
     uint32_t input_left; /* bytes of an 'I' frame still to be read */
-    uint32_t skip_left;  /* bytes of an unknown frame still to be skipped */
     uint32_t tail, head; /* free-running */
     uint8_t ring[RING_SIZE];
 } link = {.lock = SPINLOCK_INIT("hostlink")};
@@ -54,13 +53,13 @@ ring_count(void)
     return link.head - link.tail;
 }
 
-/* Copies @n bytes out of the ring, which has them; @buf may be NULL. */
+/* Copies @n bytes out of the ring, which has them. */
 static void
 ring_take(void *buf, uint32_t n)
 {
     uint8_t *to = buf;
 
-    for (uint32_t i = 0; i < n && to != NULL; i++)
+    for (uint32_t i = 0; i < n; i++)
         to[i] = link.ring[(link.tail + i) % RING_SIZE];
     link.tail += n;
 }
@@ -90,22 +89,13 @@ static const struct virtio_console_events events = {link_receive, link_sent};
 static void
 parse(void)
 {
-    while (link.input_left == 0 && !link.ended) {
-        uint32_t skip = MIN(link.skip_left, ring_count());
-        struct frame_header h;
+    struct frame_header h;
 
-        ring_take(NULL, skip);
-        link.skip_left -= skip;
-        if (link.skip_left > 0 || ring_count() < HEADER)
-            break;
+    while (link.input_left == 0 && !link.ended && ring_count() >= HEADER) {
         ring_take(&h, HEADER);
-        if (h.type != 'I') {
-            link.skip_left = h.length;
-            continue;
-        }
         link.asked = false;
-        link.input_left = h.length;
-        link.ended = h.length == 0;
+        link.input_left = h.type == 'I' ? h.length : 0;
+        link.ended = link.input_left == 0;
     }
     if (link.broken && ring_count() == 0)
         link.ended = true;

@@ -13,7 +13,7 @@
  *
  * Locks: T for everything.  Called by tty.c (thread, read, write) and tty_control.c (settings).
  */
-#include "kernel/dev/tty_line.h"
+#include "kernel/dev/tty_internal.h"
 
 #include "kernel/abi/signal.h"
 

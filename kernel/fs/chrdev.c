@@ -20,9 +20,10 @@
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
 
-#define MAJOR_MEM  1
-#define MAJOR_TTY  5
-#define MAJOR_HOST 240 /* Linux leaves 240 to 254 for local use */
+#define MAJOR_MEM     1
+#define MAJOR_TTY     5
+#define MINOR_CONSOLE 1
+#define MAJOR_HOST    240 /* Linux leaves 240 to 254 for local use */
 
 /* ---- null, zero, full ---- */
 
@@ -98,19 +99,18 @@ static const struct file_ops random_ops = {
 
 /* ---- terminals ---- */
 
+/* /dev/console is the console, /dev/tty the caller's controlling terminal. */
 static int
-console_open(struct file *f)
+tty_file_open(struct file *f)
 {
-    f->private = console_tty();
-    tty_open(f->private, (f->flags & O_NOCTTY) != 0);
-    return 0;
-}
+    bool console = DEV_MINOR(f->inode->rdev) == MINOR_CONSOLE;
 
-static int
-tty_open_controlling(struct file *f)
-{
-    f->private = tty_controlling();
-    return f->private != NULL ? 0 : -ENXIO;
+    f->private = console ? console_tty() : tty_controlling();
+    if (f->private == NULL)
+        return -ENXIO;
+    if (console)
+        tty_open(f->private, (f->flags & O_NOCTTY) != 0);
+    return 0;
 }
 
 static ssize_t
@@ -141,15 +141,8 @@ tty_file_poll(struct file *f, struct poll_table *t)
     return tty_poll(tty);
 }
 
-static const struct file_ops console_ops = {
-    .open = console_open,
-    .read = tty_file_read,
-    .write = tty_file_write,
-    .ioctl = tty_file_ioctl,
-    .poll = tty_file_poll,
-};
 static const struct file_ops tty_ops = {
-    .open = tty_open_controlling,
+    .open = tty_file_open,
     .read = tty_file_read,
     .write = tty_file_write,
     .ioctl = tty_file_ioctl,
@@ -370,7 +363,7 @@ const struct chrdev chrdev_table[] = {
     {"urandom", DEV_MAKE(MAJOR_MEM, 9), 0666, &random_ops},
     {"kmsg", DEV_MAKE(MAJOR_MEM, 11), 0644, &kmsg_ops},
     {"tty", DEV_MAKE(MAJOR_TTY, 0), 0666, &tty_ops},
-    {"console", DEV_MAKE(MAJOR_TTY, 1), 0600, &console_ops},
+    {"console", DEV_MAKE(MAJOR_TTY, MINOR_CONSOLE), 0600, &tty_ops},
     {"hostin", DEV_MAKE(MAJOR_HOST, 0), 0666, &hostin_ops},
     {"hostout", DEV_MAKE(MAJOR_HOST, 1), 0666, &hostout_ops},
     {"hosterr", DEV_MAKE(MAJOR_HOST, 2), 0666, &hosterr_ops},

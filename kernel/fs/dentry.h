@@ -48,23 +48,14 @@ struct dentry *dentry_find(struct dentry *parent, const char *name);
 struct dentry *dentry_find_locked(struct dentry *parent, const char *name);
 
 /*
- * dentry_alloc - memory for a name that will be entered.  NULL: no memory. dentry_discard: it
- * was not used.
- * dentry_enter - put it into the tree under @parent for @inode, whose reference passes to it.
- * One reference
- *                is the caller's. @parent's inode lock held, the name is not in the tree.  Does
- *                not sleep.
+ * dentry_alloc makes a dentry that is nowhere yet (NULL: no memory), dentry_discard frees one
+ * that was not used.  dentry_enter puts it under @parent for @inode, whose reference it takes
+ * over, and keeps one to itself for the caller.  @parent's inode lock is held, and the name is
+ * not in the tree; it does not sleep.  dentry_add does both; NULL: @inode is still the caller's.
  */
 struct dentry *dentry_alloc(const char *name) MUST_CHECK;
 void dentry_discard(struct dentry *d);
 void dentry_enter(struct dentry *d, struct dentry *parent, struct inode *inode);
-
-/*
- * dentry_add - enter name @name for @inode, whose reference passes to the dentry.
- * Locks:   @parent's inode lock held, and the name is not in the tree.
- * Returns: a referenced dentry, or NULL (no memory) with the inode's reference still the
- *          caller's.
- */
 struct dentry *dentry_add(struct dentry *parent, const char *name,
                           struct inode *inode) MUST_CHECK;
 

@@ -365,25 +365,20 @@ inode_write(struct inode *i)
     return err;
 }
 
+/* What fails is marked again, behind the others: so each is tried but once. */
 int
 inode_write_super(struct super *s)
 {
-    struct list todo;
+    struct inode *i;
+    unsigned left = 0;
     int first = 0;
 
-    /* What fails is marked dirty again, on the super's list: so this ends. */
-    list_init(&todo);
     spin_lock(&icache_lock);
-    while (!list_empty(&s->dirty_inodes)) {
-        struct list *l = list_pop_front(&s->dirty_inodes);
-        list_push_back(&todo, l);
-    }
-    while (!list_empty(&todo)) {
-        struct inode *i = list_first(&todo, struct inode, dirty_link);
+    list_for_each (i, &s->dirty_inodes, dirty_link)
+        left++;
+    while (left-- > 0 && !list_empty(&s->dirty_inodes)) {
+        i = list_first(&s->dirty_inodes, struct inode, dirty_link);
         inode_get(i);
-        /* It stays marked, and in the list of dirty ones, until inode_write has it. */
-        list_del(&i->dirty_link);
-        list_push_back(&s->dirty_inodes, &i->dirty_link);
         spin_unlock(&icache_lock);
         int err = inode_write(i);
         inode_put(i);
@@ -404,7 +399,7 @@ inode_sync(struct inode *i)
     if (err == 0)
         err = err2;
     if (i->super->bdev != NULL) {
-        err2 = fs_sync_super_metadata(i->super);
+        err2 = fs_sync_super_metadata(i->super, false);
         if (err == 0)
             err = err2;
     }

@@ -182,12 +182,12 @@ note(int *first, int err)
 }
 
 int
-fs_sync_super_metadata(struct super *s)
+fs_sync_super_metadata(struct super *s, bool final)
 {
     int err = 0;
 
     if (s->ops->sync != NULL)
-        note(&err, s->ops->sync(s, false));
+        note(&err, s->ops->sync(s, final));
     if (s->bdev != NULL)
         note(&err, bdev_sync(s->bdev));
     return err;
@@ -202,10 +202,7 @@ fs_sync_super(struct super *s, bool final)
         return 0;
     note(&err, object_sync_all());
     note(&err, inode_write_super(s));
-    if (s->ops->sync != NULL)
-        note(&err, s->ops->sync(s, final));
-    if (s->bdev != NULL)
-        note(&err, bdev_sync(s->bdev));
+    note(&err, fs_sync_super_metadata(s, final));
     return err;
 }
 

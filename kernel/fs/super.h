@@ -103,7 +103,7 @@ int fs_mount(const char *source, const char *path, const char *type) MUST_CHECK;
 int fs_sync_all(void);
 int fs_sync_super(struct super *s, bool final) MUST_CHECK;
 /* The part of fsync that is not the file: super_ops.sync, the device's pages, its cache. */
-int fs_sync_super_metadata(struct super *s) MUST_CHECK;
+int fs_sync_super_metadata(struct super *s, bool final) MUST_CHECK;
 
 /* At power-off, after the last process: write all, mark clean. No file may be used again. */
 void fs_unmount_all(void);

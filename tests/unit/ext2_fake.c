@@ -572,7 +572,7 @@ strlcpy(char *dst, const char *src, size_t size)
 }
 
 int
-fs_sync_super_metadata(struct super *s)
+fs_sync_super_metadata(struct super *s, bool final UNUSED)
 {
     return s->ops->sync(s, false);
 }
