@@ -1,9 +1,9 @@
 /*
  * printf.h - formatted text, to a buffer or to the kernel's log.
  *
- * Formats: %d %i %u %x %X %o %c %s %p %% with flags - 0 # + space, width and precision (also
- * *), and the sizes hh h l ll z j t.  %p prints 0x and the hexadecimal value. No floating
- * point.  Everything here may be called in any context, with any lock.
+ * Formats: %d %i %u %x %o %c %s %p %% with flags - 0 #, a width, for %s a precision (both also
+ * *), and the sizes l, ll and z.  %p prints 0x and the hexadecimal value.  Everything here may
+ * be called in any context, with any lock.
  */
 #pragma once
 
