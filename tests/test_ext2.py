@@ -133,12 +133,6 @@ def test_features_that_are_ignored(program, tmp_path):
     check(image)
 
 
-def test_old_revision(program, tmp_path):
-    image = make_image(tmp_path / "image", "8M", 1024, 128, "none", more=("-r", "0"))
-    run(program, "random", image, 4, 3000)
-    check(image)
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("block,inode", LAYOUTS)
 def test_ruined_disk(program, tmp_path, block, inode, seed):

@@ -1,9 +1,9 @@
 /*
  * block.c - disks: requests, devices and their names.
  *
- * Owns the list of devices and what is the same for all of them: judging a
- * request, trying again, telling whoever waits.  How a disk is driven is in
- * virtio_blk.c.  Called by the pager, the flusher and the file systems.
+ * Owns the list of devices and what is the same for all of them: judging a request, trying
+ * again, telling whoever waits.  How a disk is driven is in virtio_blk.c.  Called by the pager,
+ * the flusher and the file systems.
  */
 #include "kernel/dev/block.h"
 

@@ -50,9 +50,7 @@ struct block_request {
 };
 
 struct block_ops {
-    /*
-     * Start @req, or queue it when the device is full. Any context; does not sleep or allocate.
-     */
+    /* Starts @req, or queues it if the device is full. Any context; no sleep, no memory. */
     void (*submit)(struct block_device *dev, struct block_request *req);
 };
 
@@ -101,8 +99,5 @@ int block_rw(struct block_device *dev, bool write, uint64_t sector, paddr_t pa,
 /* block_flush - wait until everything written before is on the medium. Returns 0 or -EIO. */
 int block_flush(struct block_device *dev) MUST_CHECK;
 
-/*
- * For drivers: the device is done with @req, @status is 0 or -EIO.  Retries or completes it.
- * No driver lock held.
- */
+/* For drivers, no lock held: @req ended with 0 or -EIO.  Retries or completes it. */
 void block_done(struct block_request *req, int status);

@@ -7,6 +7,7 @@
 #include "kernel/dev/console.h"
 
 #include "boot/bootinfo.h"
+#include "kernel/dev/keyboard.h"
 #include "kernel/dev/screen.h"
 #include "kernel/dev/serial.h"
 #include "kernel/lib/assert.h"
@@ -69,34 +70,27 @@ set_size(void)
     console.winsize.ws_row = (uint16_t)rows;
 }
 
+/* The tty is ready before its devices: an interrupt may bring a byte at once. */
 void
 console_init(void)
 {
+    unsigned rows, cols;
+
     if (tty_init(&console, "console", &console_ops) != 0)
         panic("no memory for the console's thread");
     set_size();
+    kprintf(serial_init(&console) ? "serial: COM1, 115200 8n1\n" : "serial: no UART at COM1\n");
+    if (screen_init()) {
+        screen_size(&rows, &cols);
+        kprintf("screen: %u by %u characters\n", cols, rows);
+    } else {
+        kprintf("screen: none\n");
+    }
+    kprintf(keyboard_init(&console) ? "keyboard: PS/2, US layout\n" : "keyboard: none\n");
 }
 
 struct tty *
 console_tty(void)
 {
     return &console;
-}
-
-void
-console_input(const uint8_t *buf, size_t n)
-{
-    tty_receive(&console, buf, n);
-}
-
-size_t
-console_input_room(void)
-{
-    return tty_receive_room(&console);
-}
-
-void
-console_output_ready(void)
-{
-    tty_output_ready(&console);
 }

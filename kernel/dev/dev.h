@@ -13,7 +13,7 @@ void dev_init_early(void);
 /*
  * dev_init - find and start every device, one log line each; a missing one is said so.
  *
- * Called once on the boot CPU, after sched_init() and before the first process
- * (it uses dma_alloc and starts the terminal's thread).  May sleep.
+ * Called once on the boot CPU, after sched_init() and before the first process (it uses
+ * dma_alloc and starts the terminal's thread).  May sleep.
  */
 void dev_init(void);

@@ -2,8 +2,8 @@
  * font.c - the letters of the screen: 8 by 16 pixels, ASCII.
  *
  * Drawn for this kernel as strokes on a grid of seven columns, one pixel thick: capitals are
- * ten pixels high and stand on the twelfth row, small letters seven, and three rows
- * below are for descenders.  Plain data, used by screen.c.
+ * ten pixels high and stand on the twelfth row, small letters seven, and three rows below are
+ * for descenders.  Plain data, used by screen.c.
  */
 #include "kernel/dev/font.h"
 

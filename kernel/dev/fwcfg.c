@@ -3,9 +3,8 @@
  * host.
  *
  * Ports and formats as in QEMU's docs/specs/fw_cfg: a 16-bit selector, a data port that gives
- * the selected item byte by byte, and a directory (item 0x19) of big-endian entries.
- * ./vm hands program, arguments and kernel options over this way, which works with every
- * loader.
+ * the selected item byte by byte, and a directory (item 0x19) of big-endian entries. ./vm hands
+ * program, arguments and kernel options over this way, which works with every loader.
  */
 #include "kernel/dev/fwcfg.h"
 

@@ -6,10 +6,7 @@
 
 #include "kernel/lib/types.h"
 
-/*
- * Looks for the device and appends the file opt/org.vitrine/cmdline to bootinfo.cmdline. Ports
- * only; once.
- */
+/* Looks for the device, and appends its opt/org.vitrine/cmdline to bootinfo.cmdline. Once. */
 void fwcfg_init(void);
 
 /* True if fwcfg_init found the device. */

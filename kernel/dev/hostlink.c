@@ -1,10 +1,10 @@
 /*
  * hostlink.c - the line to the program on the host that started this machine (./vm run).
  *
- * Owns the frames: packs what programs write, asks for input and unpacks the answers.
- * The bytes travel over virtio_console.c.  At most one 'R' is unanswered at any time, and it
- * asks for no more than the ring can hold, so what comes from an honest host always finds room;
- * input that comes after its reader was interrupted stays in the ring for the next one.
+ * Owns the frames: packs what programs write, asks for input and unpacks the answers. The bytes
+ * travel over virtio_console.c.  At most one 'R' is unanswered at any time, and it asks for no
+ * more than the ring can hold, so what comes from an honest host always finds room; input that
+ * comes after its reader was interrupted stays in the ring for the next one.
  *
  * Locks: link.lock guards the ring and the state of the conversation; it may be held while
  *        sending.
@@ -39,9 +39,8 @@ static struct {
     bool present;
     bool asked;          /* an 'R' is not answered yet */
     bool ended;          /* end of input, for ever */
-    bool broken;         /* the host sent more than asked for: what follows cannot be read */
+    bool broken;         /* the host sent what was not asked for: the rest cannot be read */
     uint32_t input_left; /* bytes of an 'I' frame still to be read */
-    uint32_t skip_left;  /* bytes of an unknown frame still to be skipped */
     uint32_t tail, head; /* free-running */
     uint8_t ring[RING_SIZE];
 } link = {.lock = SPINLOCK_INIT("hostlink")};
@@ -54,13 +53,13 @@ ring_count(void)
     return link.head - link.tail;
 }
 
-/* Copies @n bytes out of the ring, which has them; @buf may be NULL. */
+/* Copies @n bytes out of the ring, which has them. */
 static void
 ring_take(void *buf, uint32_t n)
 {
     uint8_t *to = buf;
 
-    for (uint32_t i = 0; i < n && to != NULL; i++)
+    for (uint32_t i = 0; i < n; i++)
         to[i] = link.ring[(link.tail + i) % RING_SIZE];
     link.tail += n;
 }
@@ -90,31 +89,19 @@ static const struct virtio_console_events events = {link_receive, link_sent};
 static void
 parse(void)
 {
-    while (link.input_left == 0 && !link.ended) {
-        uint32_t skip = MIN(link.skip_left, ring_count());
-        struct frame_header h;
+    struct frame_header h;
 
-        ring_take(NULL, skip);
-        link.skip_left -= skip;
-        if (link.skip_left > 0 || ring_count() < HEADER)
-            break;
+    while (link.input_left == 0 && !link.ended && ring_count() >= HEADER) {
         ring_take(&h, HEADER);
-        if (h.type != 'I') {
-            link.skip_left = h.length;
-            continue;
-        }
         link.asked = false;
-        link.input_left = h.length;
-        link.ended = h.length == 0;
+        link.input_left = h.type == 'I' ? h.length : 0;
+        link.ended = link.input_left == 0;
     }
     if (link.broken && ring_count() == 0)
         link.ended = true;
 }
 
-/*
- * Asks for input if there is none here or on its way. link.lock held.
- * Returns false if the question found no room.
- */
+/* Asks for input unless it is here or on its way. link.lock held. False: no room to ask. */
 static bool
 ask(void)
 {
@@ -126,10 +113,7 @@ ask(void)
     return link.asked || link.ended || link.input_left > 0;
 }
 
-/*
- * What can be read at this moment. Returns bytes, 0 at the end, -EAGAIN if there is nothing
- * yet.
- */
+/* What can be read now: bytes; 0 at the end; -EAGAIN if there is nothing yet. */
 static ssize_t
 take_input(void *buf, size_t n)
 {
@@ -212,14 +196,12 @@ hostlink_poll(void)
     else
         (void)ask();
     spin_unlock(&link.lock);
-    if (virtio_console_room())
-        mask |= POLLOUT | POLLWRNORM;
     return mask;
 }
 
 /*
- * Waits by looking, not by sleeping: under -icount an idle machine's clock
- * jumps straight to the deadline, before the host has had time to read.
+ * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight to
+ * the deadline, before the host has had time to read.
  */
 void
 hostlink_exit(uint32_t status, uint32_t check_failed)

@@ -36,10 +36,7 @@ ssize_t hostlink_write(enum hostlink_stream stream, const void *buf, size_t n);
  */
 ssize_t hostlink_read(void *buf, size_t n, bool nonblock);
 
-/*
- * POLLIN and POLLOUT as they hold; asks the host for input if none is here.  Wait on
- * hostlink_event.
- */
+/* POLLIN as it holds; may ask the host for input.  Wait on hostlink_event. */
 unsigned hostlink_poll(void);
 extern struct waitq hostlink_event;
 

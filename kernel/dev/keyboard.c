@@ -11,6 +11,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/io.h"
 #include "kernel/arch/trap.h"
+#include "kernel/dev/tty.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 
@@ -52,7 +53,7 @@ static struct {
     bool shift_left, shift_right, ctrl, alt, caps;
     bool extended;
     int skip; /* bytes of a Pause key still to come */
-    void (*receive)(const uint8_t *buf, size_t n);
+    struct tty *tty;
 } keyboard;
 
 /* By scancode 0x00 .. 0x39; 0: no character. */
@@ -83,7 +84,7 @@ static const char *const function_keys[] = {
 static void
 send(const char *text)
 {
-    keyboard.receive((const uint8_t *)text, strlen(text));
+    tty_receive(keyboard.tty, (const uint8_t *)text, strlen(text));
 }
 
 static bool
@@ -122,7 +123,7 @@ send_character(unsigned code)
     if (keyboard.alt)
         out[n++] = 033;
     out[n++] = (uint8_t)c;
-    keyboard.receive(out, n);
+    tty_receive(keyboard.tty, out, n);
 }
 
 static void
@@ -221,22 +222,15 @@ wait_status(uint8_t bits, uint8_t want)
     return false;
 }
 
+/* Sends a byte to PORT_COMMAND or PORT_DATA, when the controller can take it. */
 static bool
-command(uint8_t c)
+controller_write(uint16_t port, uint8_t v)
 {
-    if (!wait_status(STATUS_INPUT, 0))
-        return false;
-    outb(PORT_COMMAND, c);
-    return true;
-}
+    bool ready = wait_status(STATUS_INPUT, 0);
 
-static bool
-write_data(uint8_t v)
-{
-    if (!wait_status(STATUS_INPUT, 0))
-        return false;
-    outb(PORT_DATA, v);
-    return true;
+    if (ready)
+        outb(port, v);
+    return ready;
 }
 
 static int
@@ -258,28 +252,28 @@ start_controller(void)
 {
     int config;
 
-    if (inb(PORT_STATUS) == 0xff || !command(COMMAND_DISABLE_1) || !command(COMMAND_DISABLE_2))
+    if (inb(PORT_STATUS) == 0xff || !controller_write(PORT_COMMAND, COMMAND_DISABLE_1) ||
+        !controller_write(PORT_COMMAND, COMMAND_DISABLE_2))
         return false;
     flush();
-    if (!command(COMMAND_READ_CONFIG) || (config = read_data()) < 0)
+    if (!controller_write(PORT_COMMAND, COMMAND_READ_CONFIG) || (config = read_data()) < 0)
         return false;
-    if (!command(COMMAND_SELF_TEST) || read_data() != SELF_TEST_OK)
+    if (!controller_write(PORT_COMMAND, COMMAND_SELF_TEST) || read_data() != SELF_TEST_OK)
         return false;
     config = (config | CONFIG_IRQ_1 | CONFIG_TRANSLATE) & ~CONFIG_IRQ_2;
-    return command(COMMAND_WRITE_CONFIG) && write_data((uint8_t)config) &&
-           command(COMMAND_ENABLE_1);
+    return controller_write(PORT_COMMAND, COMMAND_WRITE_CONFIG) &&
+           controller_write(PORT_DATA, (uint8_t)config) &&
+           controller_write(PORT_COMMAND, COMMAND_ENABLE_1);
 }
 
 bool
-keyboard_init(void (*receive)(const uint8_t *buf, size_t n))
+keyboard_init(struct tty *tty)
 {
-    keyboard.receive = receive;
+    keyboard.tty = tty;
     if (!start_controller())
         return false;
-    /*
-     * The keyboard answers 0xfa, which is taken here, before anybody could take it for a key.
-     */
-    if (write_data(KEYBOARD_SCAN))
+    /* The keyboard answers 0xfa, taken here, before anybody could take it for a key. */
+    if (controller_write(PORT_DATA, KEYBOARD_SCAN))
         (void)read_data();
     flush();
     if (irq_route_isa(KEYBOARD_IRQ, keyboard_interrupt, NULL) != 0) {

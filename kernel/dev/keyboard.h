@@ -5,9 +5,11 @@
 
 #include "kernel/lib/types.h"
 
+struct tty;
+
 /*
  * keyboard_init - start the controller and its first port.
- * @receive: gets the bytes of each key, from the interrupt; must not sleep.
+ * @tty: gets the bytes of each key, from the interrupt.
  * Returns: false when there is no controller or it fails its self-test.
  */
-bool keyboard_init(void (*receive)(const uint8_t *buf, size_t n));
+bool keyboard_init(struct tty *tty);

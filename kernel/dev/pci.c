@@ -1,9 +1,9 @@
 /*
  * pci.c - finding PCI devices, their registers and their message-signalled interrupts.
  *
- * Owns the table of devices. What a device is good for, its driver knows.
- * Numbers are from the PCI Local Bus Specification 3.0, chapter 6, and
- * for the bridge's bus numbers from the PCI-to-PCI Bridge Architecture Specification 1.2, 3.2.
+ * Owns the table of devices. What a device is good for, its driver knows. Numbers are from the
+ * PCI Local Bus Specification 3.0, chapter 6, and for the bridge's bus numbers from the
+ * PCI-to-PCI Bridge Architecture Specification 1.2, 3.2.
  */
 #include "kernel/dev/pci.h"
 
@@ -128,10 +128,7 @@ scan_slot(uint8_t bus, uint8_t slot)
     }
 }
 
-/*
- * Depth first through the bridges; each bus once, so confused bridges end no worse than in
- * silence.
- */
+/* Depth first through the bridges; each bus once, so that confused bridges make no loop. */
 static void
 scan_bus(uint8_t bus)
 {

@@ -1,9 +1,9 @@
 /*
  * pci.h - finding PCI devices, their registers and their message-signalled interrupts.
  *
- * Configuration space by mechanism #1 (PCI Local Bus Specification 3.0, 3.2.2.3.2),
- * which every PC chipset still has; the firmware has numbered the buses and placed the BARs.
- * Every function here is for the boot CPU while it brings devices up.
+ * Configuration space by mechanism #1 (PCI Local Bus Specification 3.0, 3.2.2.3.2), which every
+ * PC chipset still has; the firmware has numbered the buses and placed the BARs. Every function
+ * here is for the boot CPU while it brings devices up.
  */
 #pragma once
 

@@ -2,9 +2,9 @@
  * screen.c - the machine's display as a text console: the loader's framebuffer, or VGA text
  * memory.
  *
- * vt.c keeps what should be seen, `shown` what is; after each write only the
- * cells that differ are drawn.  So scrolling costs what changes on the screen, and a burst of
- * text is drawn once, in its last state.
+ * vt.c keeps what should be seen, `shown` what is; after each write only the cells that differ
+ * are drawn.  So scrolling costs what changes on the screen, and a burst of text is drawn once,
+ * in its last state.
  *
  * Locks: lock (spin) for everything.  Nothing is logged while it is held.
  */
@@ -32,6 +32,7 @@
 #define MAX_ROWS 200
 #define MAX_COLS 400
 #define NOWHERE  UINT32_MAX
+#define PIXEL    4 /* bytes */
 
 static struct {
     struct spinlock lock;
@@ -41,7 +42,7 @@ static struct {
     uint32_t cursor_shown;  /* cell that is drawn as the cursor, or NOWHERE */
     volatile uint16_t *vga; /* VGA text memory, or NULL for a framebuffer */
     volatile uint8_t *pixels;
-    unsigned pitch, bytes_per_pixel;
+    unsigned pitch;
     uint32_t palette[16]; /* as pixels */
 } screen = {.lock = SPINLOCK_INIT("screen"), .cursor_shown = NOWHERE};
 
@@ -55,9 +56,9 @@ static const uint8_t colors[16][3] = {
 
 /* Drawing. */
 
-/* A row of eight pixels at 32 bits each, two in one store. */
+/* A row of eight pixels, two in one store. */
 static void
-draw_row32(volatile uint8_t *at, uint8_t bits, uint64_t fg, uint64_t bg)
+draw_row(volatile uint8_t *at, uint8_t bits, uint64_t fg, uint64_t bg)
 {
     volatile uint64_t *out = (volatile uint64_t *)at;
     const uint64_t pair[4] = {bg | bg << 32, bg | fg << 32, fg | bg << 32, fg | fg << 32};
@@ -67,33 +68,17 @@ draw_row32(volatile uint8_t *at, uint8_t bits, uint64_t fg, uint64_t bg)
 }
 
 static void
-draw_row24(volatile uint8_t *at, uint8_t bits, uint32_t fg, uint32_t bg)
-{
-    for (int i = 0; i < FONT_WIDTH; i++, at += 3) {
-        uint32_t color = bits << i & 0x80 ? fg : bg;
-
-        at[0] = (uint8_t)color;
-        at[1] = (uint8_t)(color >> 8);
-        at[2] = (uint8_t)(color >> 16);
-    }
-}
-
-static void
 draw_pixels(uint32_t cell, struct vt_cell c)
 {
     unsigned row = cell / screen.vt.cols, col = cell % screen.vt.cols;
     volatile uint8_t *at = screen.pixels + (size_t)row * FONT_HEIGHT * screen.pitch +
-                           (size_t)col * FONT_WIDTH * screen.bytes_per_pixel;
+                           (size_t)col * FONT_WIDTH * PIXEL;
     uint32_t fg = screen.palette[c.color & 15], bg = screen.palette[c.color >> 4];
     const uint8_t *glyph =
         font_glyphs[(c.ch < FONT_FIRST || c.ch > FONT_NONE ? FONT_NONE : c.ch) - FONT_FIRST];
 
-    for (int y = 0; y < FONT_HEIGHT; y++, at += screen.pitch) {
-        if (screen.bytes_per_pixel == 4)
-            draw_row32(at, glyph[y], fg, bg);
-        else
-            draw_row24(at, glyph[y], fg, bg);
-    }
+    for (int y = 0; y < FONT_HEIGHT; y++, at += screen.pitch)
+        draw_row(at, glyph[y], fg, bg);
 }
 
 static void
@@ -218,20 +203,17 @@ pixel_of(const uint8_t rgb[3])
 static bool
 init_framebuffer(unsigned *rows, unsigned *cols)
 {
-    unsigned bytes = bootinfo.fb.bpp / 8;
-
-    if (bootinfo.fb.addr == 0 || (bytes != 3 && bytes != 4))
+    if (bootinfo.fb.addr == 0 || bootinfo.fb.bpp != PIXEL * 8)
         return false;
     *rows = MIN(bootinfo.fb.height / FONT_HEIGHT, MAX_ROWS);
     *cols = MIN(bootinfo.fb.width / FONT_WIDTH, MAX_COLS);
-    if (*rows < 2 || *cols < 2 || bootinfo.fb.pitch < bootinfo.fb.width * bytes)
+    if (*rows < 2 || *cols < 2 || bootinfo.fb.pitch < bootinfo.fb.width * PIXEL)
         return false;
     screen.pixels =
         kvmap_device(bootinfo.fb.addr, (size_t)bootinfo.fb.pitch * bootinfo.fb.height, true);
     if (screen.pixels == NULL)
         return false;
     screen.pitch = bootinfo.fb.pitch;
-    screen.bytes_per_pixel = bytes;
     for (int i = 0; i < 16; i++)
         screen.palette[i] = pixel_of(colors[i]);
     return true;
@@ -266,10 +248,7 @@ init_cells(unsigned rows, unsigned cols)
     screen.shown = dma_alloc(pages);
     if (cells == NULL || screen.shown == NULL)
         return false;
-    /*
-     * `shown` is all zeros, which no cell of an empty screen is: the first refresh draws
-     * everything.
-     */
+    /* All of `shown` is zeros, as no cell of an empty screen is: everything is drawn first. */
     vt_init(&screen.vt, cells, rows, cols);
     return true;
 }

@@ -16,8 +16,5 @@ bool screen_init(void);
 /* Its size in characters; 0 by 0 without one. */
 void screen_size(unsigned *rows, unsigned *cols);
 
-/*
- * Shows @n bytes of terminal output. Any context; does not sleep. Does nothing without a
- * screen.
- */
+/* Shows @n bytes of terminal output, if there is a screen. Any context; does not sleep. */
 void screen_write(const char *buf, size_t n);

@@ -1,10 +1,10 @@
 /*
  * serial.c - COM1, a 16550 UART: 115200 8n1, both directions by interrupt.
  *
- * Registers are from National Semiconductor's PC16550D data sheet, section 8.
- * Sending goes through a ring: whoever fills it also feeds the UART as long as
- * that takes bytes at once, the interrupt does the rest.  So under QEMU, where a UART is always
- * ready, a log line is out when serial_write returns, and a crash right after does not eat it.
+ * Registers are from National Semiconductor's PC16550D data sheet, section 8. Sending goes
+ * through a ring: whoever fills it also feeds the UART as long as that takes bytes at once, the
+ * interrupt does the rest.  So under QEMU, where a UART is always ready, a log line is out when
+ * serial_write returns, and a crash right after does not eat it.
  *
  * Locks: lock (spin) guards ring and registers.  Nothing is logged while it is held.
  */
@@ -17,6 +17,7 @@
 #include "kernel/arch/panic.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/arch/trap.h"
+#include "kernel/dev/tty.h"
 #include "kernel/lib/printf.h"
 
 #define COM1     0x3f8
@@ -42,10 +43,9 @@
 #define FIFO_SIZE       16
 #define DIVISOR_115200  1
 
-#define RING_SIZE      8192  /* a power of two */
-#define PANIC_PATIENCE 10000 /* the same for one byte in a panic */
-#define SPIN_LIMIT \
-    1000000 /* looks at a UART that takes nothing, before its bytes are given up */
+#define RING_SIZE      8192    /* a power of two */
+#define PANIC_PATIENCE 10000   /* the same for one byte in a panic */
+#define SPIN_LIMIT     1000000 /* looks at a UART that takes nothing */
 
 static struct {
     struct spinlock lock;
@@ -54,7 +54,7 @@ static struct {
     bool full;    /* ENABLE_RECEIVED is not: nobody has room for what comes */
     uint32_t tail, head;
     char ring[RING_SIZE];
-    const struct serial_events *events;
+    struct tty *tty;
 } serial = {.lock = SPINLOCK_INIT("serial")};
 
 static bool
@@ -71,10 +71,7 @@ set_enable(void)
          (uint8_t)((serial.full ? 0 : ENABLE_RECEIVED) | (serial.sending ? ENABLE_EMPTY : 0)));
 }
 
-/*
- * Gives the UART what it takes at once; the interrupt is on exactly while bytes are left. lock
- * held.
- */
+/* Gives the UART what it takes now; its interrupt is on while bytes are left. lock held. */
 static void
 feed(void)
 {
@@ -91,9 +88,7 @@ feed(void)
     }
 }
 
-/*
- * Makes room for one byte by waiting for the UART; a dead one loses the oldest byte. lock held.
- */
+/* Waits until there is room for a byte; a dead UART loses the oldest one. lock held. */
 static void
 make_room(void)
 {
@@ -172,7 +167,7 @@ take_received(uint8_t buf[FIFO_SIZE])
 {
     size_t n = 0;
 
-    if (serial.events->room() < FIFO_SIZE) {
+    if (tty_receive_room(serial.tty) < FIFO_SIZE) {
         serial.full = true;
         set_enable();
         return 0;
@@ -207,19 +202,19 @@ serial_interrupt(void *arg UNUSED)
         feed();
         spin_unlock(&serial.lock);
         if (n > 0)
-            serial.events->receive(buf, n);
+            tty_receive(serial.tty, buf, n);
         if (was_sending)
-            serial.events->sent();
+            tty_output_ready(serial.tty);
     } while (n == sizeof(buf));
 }
 
 bool
-serial_init(const struct serial_events *ev)
+serial_init(struct tty *tty)
 {
     outb(COM1 + REG_SCRATCH, 0x5a);
     if (inb(COM1 + REG_SCRATCH) != 0x5a)
         return false;
-    serial.events = ev;
+    serial.tty = tty;
     for (int i = 0; i < SPIN_LIMIT && !(inb(COM1 + REG_STATUS) & STATUS_IDLE); i++)
         cpu_relax(); /* the FIFO is emptied below, but not of what earlycon put there */
     outb(COM1 + REG_ENABLE, 0);

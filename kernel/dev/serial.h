@@ -5,21 +5,14 @@
 
 #include "kernel/lib/types.h"
 
-/*
- * Who gets what is received, and who is told that there is room to send. From the interrupt;
- * must not sleep.
- */
-struct serial_events {
-    void (*receive)(const uint8_t *buf, size_t n);
-    size_t (*room)(void); /* how many bytes receive would find room for */
-    void (*sent)(void);
-};
+struct tty;
 
 /*
  * serial_init - set COM1 up and make it a console of the kernel's log.
+ * @tty: gets what is received, and is told when there is room to send.
  * Returns: false when there is no UART at the usual port.
  */
-bool serial_init(const struct serial_events *ev);
+bool serial_init(struct tty *tty);
 
 /* Room in the send ring, in bytes; 0 without a UART takes nothing, see serial_write. */
 size_t serial_room(void);
@@ -28,13 +21,13 @@ size_t serial_room(void);
 size_t serial_pending(void);
 
 /*
- * serial_receive_more - events->room has grown: go on if receiving stopped for want of it.
- * Any context.  Until then bytes wait in the UART, and under QEMU on the host.
+ * serial_receive_more - tty_receive_room has grown: go on if receiving stopped for want of it. Any
+ * context.  Until then bytes wait in the UART, and under QEMU on the host.
  */
 void serial_receive_more(void);
 
 /*
- * serial_write - queue @n bytes; what does not fit is sent by waiting for the UART.
- * Any context, any lock but the driver's own.  Without a UART the bytes are gone.
+ * serial_write - queue @n bytes; what does not fit is sent by waiting for the UART. Any
+ * context, any lock but the driver's own.  Without a UART the bytes are gone.
  */
 void serial_write(const char *buf, size_t n);

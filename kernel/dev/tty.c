@@ -2,9 +2,8 @@
  * tty.c - terminals: bytes from the device to the readers, and from the writers to the device.
  *
  * Input takes two steps, so that nothing slow happens in an interrupt: tty_receive puts bytes
- * into a small raw ring, and the terminal's own thread runs them through the line
- * discipline (tty_line.c), echoes, and sends signals.  Job control and ioctls are in
- * tty_control.c.
+ * into a small raw ring, and the terminal's own thread runs them through the line discipline
+ * (tty_line.c), echoes, and sends signals.  Job control and ioctls are in tty_control.c.
  *
  * Locks: T (tty->lock) for settings and the edited ring, R (raw_lock) for the raw one; never
  *        both.
@@ -15,8 +14,7 @@
 #include "kernel/abi/poll.h"
 #include "kernel/abi/signal.h"
 #include "kernel/arch/clock.h"
-#include "kernel/dev/tty_control.h"
-#include "kernel/dev/tty_line.h"
+#include "kernel/dev/tty_internal.h"
 #include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
@@ -122,9 +120,7 @@ tty_init(struct tty *tty, const char *name, const struct tty_ops *ops)
 
 /* Reading. */
 
-/*
- * What a reader waits for: input, the end, or that the mode is no longer the one it began with.
- */
+/* What a reader waits for: input, the end, or another mode than it began with. */
 static bool
 read_event(struct tty *tty, uint32_t mode)
 {
@@ -146,10 +142,7 @@ struct reading {
 
 enum read_next { READ_WAIT, READ_DONE, READ_MORE };
 
-/*
- * Moves one chunk of what is there to the reader.
- * Returns: enum read_next, or -EFAULT.
- */
+/* Moves one chunk of what is there to the reader. Returns enum read_next, or -EFAULT. */
 static int
 read_chunk(struct tty *tty, struct reading *r)
 {

@@ -60,8 +60,8 @@ struct tty {
 };
 
 /*
- * What tty needs to know of processes; "caller" is the running thread's process.
- * All are called from a thread with no lock held; they may sleep.
+ * What tty needs to know of processes; "caller" is the running thread's process. All are called
+ * from a thread with no lock held; they may sleep.
  */
 struct tty_upcalls {
     void (*signal_group)(pid_t pgrp, int sig);
@@ -81,10 +81,7 @@ void tty_set_upcalls(const struct tty_upcalls *up);
 /* The controlling terminal of the caller's session, or NULL: what /dev/tty opens. No lock held. */
 struct tty *tty_controlling(void);
 
-/*
- * Makes a tty with the usual settings over a device and starts its thread. Returns 0 or
- * -ENOMEM.
- */
+/* Makes a tty with the usual settings over a device; starts its thread. 0 or -ENOMEM. */
 int tty_init(struct tty *tty, const char *name, const struct tty_ops *ops) MUST_CHECK;
 
 /* Input from the device. Any context; what finds no room is dropped. */
@@ -125,9 +122,9 @@ int tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg);
 unsigned tty_poll(struct tty *tty);
 
 /*
- * tty_session_ended - the leader of the session that @tty controls exits or gives it up:
- * the foreground group gets SIGHUP and SIGCONT, the tty is free for another session.
- * Does nothing when @session does not own it.
+ * tty_session_ended - the leader of the session that @tty controls exits or gives it up: the
+ * foreground group gets SIGHUP and SIGCONT, the tty is free for another session. Does nothing
+ * when @session does not own it.
  */
 void tty_session_ended(struct tty *tty, pid_t session);
 

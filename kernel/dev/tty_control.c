@@ -6,13 +6,14 @@
  *
  * Locks: T is never held across an upcall or a touch of user memory.
  */
-#include "kernel/dev/tty_control.h"
+#include "kernel/dev/tty_internal.h"
 
 #include "kernel/abi/errno.h"
 #include "kernel/abi/signal.h"
 #include "kernel/arch/uaccess.h"
-#include "kernel/dev/tty_line.h"
+#include "kernel/lib/assert.h"
 #include "kernel/lib/restart.h"
+#include "kernel/lib/string.h"
 
 static const struct tty_upcalls *up;
 
@@ -151,17 +152,23 @@ give_up(struct tty *tty)
     return 0;
 }
 
+/* Copies @n bytes of @tty, which others may be changing, to the user. */
 static int
-get_group(struct tty *tty, vaddr_t arg, bool want_session)
+copy_out(struct tty *tty, vaddr_t arg, const void *field, size_t n)
 {
-    pid_t value;
+    uint8_t copy[sizeof(struct termios)];
 
-    if (!controls_caller(tty))
-        return -ENOTTY;
+    ASSERT(n <= sizeof(copy));
     spin_lock(&tty->lock);
-    value = want_session ? tty->session : tty->foreground;
+    memcpy(copy, field, n);
     spin_unlock(&tty->lock);
-    return copy_to_user(arg, &value, sizeof(value));
+    return copy_to_user(arg, copy, n);
+}
+
+static int
+get_group(struct tty *tty, vaddr_t arg, const pid_t *which)
+{
+    return controls_caller(tty) ? copy_out(tty, arg, which, sizeof(*which)) : -ENOTTY;
 }
 
 static int
@@ -194,24 +201,11 @@ set_group(struct tty *tty, vaddr_t arg)
 /* Settings. */
 
 static int
-get_termios(struct tty *tty, vaddr_t arg)
-{
-    struct termios t;
-
-    spin_lock(&tty->lock);
-    t = tty->termios;
-    spin_unlock(&tty->lock);
-    return copy_to_user(arg, &t, sizeof(t));
-}
-
-static int
 set_termios(struct tty *tty, unsigned cmd, vaddr_t arg)
 {
     struct termios t;
-    int err = tty_check_background(tty, SIGTTOU);
+    int err = copy_from_user(&t, arg, sizeof(t));
 
-    if (err == 0)
-        err = copy_from_user(&t, arg, sizeof(t));
     if (err != 0)
         return err;
     if (cmd != TCSETS)
@@ -221,38 +215,22 @@ set_termios(struct tty *tty, unsigned cmd, vaddr_t arg)
         line_flush(tty);
     line_set_termios(tty, &t);
     spin_unlock(&tty->lock);
-    /*
-     * A reader that waits for a line may now have bytes, and the other way round; output may go
-     * on.
-     */
+    /* A reader that waits for a line may now have bytes, or the other way round. */
     waitq_wake_all(&tty->readable);
     waitq_wake_all(&tty->writable);
     return 0;
 }
 
 static int
-get_winsize(struct tty *tty, vaddr_t arg)
-{
-    struct winsize w;
-
-    spin_lock(&tty->lock);
-    w = tty->winsize;
-    spin_unlock(&tty->lock);
-    return copy_to_user(arg, &w, sizeof(w));
-}
-
-static int
 set_winsize(struct tty *tty, vaddr_t arg)
 {
     struct winsize w;
-    bool changed;
     int err = copy_from_user(&w, arg, sizeof(w));
 
     if (err != 0)
         return err;
     spin_lock(&tty->lock);
-    changed = w.ws_row != tty->winsize.ws_row || w.ws_col != tty->winsize.ws_col ||
-              w.ws_xpixel != tty->winsize.ws_xpixel || w.ws_ypixel != tty->winsize.ws_ypixel;
+    bool changed = memcmp(&w, &tty->winsize, sizeof(w)) != 0;
     tty->winsize = w;
     spin_unlock(&tty->lock);
     if (changed)
@@ -264,10 +242,6 @@ set_winsize(struct tty *tty, vaddr_t arg)
 static int
 flush_queues(struct tty *tty, uint64_t which)
 {
-    int err = tty_check_background(tty, SIGTTOU);
-
-    if (err != 0)
-        return err;
     if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
         return -EINVAL;
     if (which == TCOFLUSH)
@@ -278,25 +252,15 @@ flush_queues(struct tty *tty, uint64_t which)
     return 0;
 }
 
-/* TCIOFF and TCION send the other side's ^S and ^Q. */
+/* TCOOFF and TCOON; the other two would send ^S and ^Q to a terminal that knows neither. */
 static int
 set_flow(struct tty *tty, uint64_t action)
 {
-    char c;
-    int err = tty_check_background(tty, SIGTTOU);
-
-    if (err != 0)
-        return err;
     if (action > TCION)
         return -EINVAL;
     spin_lock(&tty->lock);
-    if (action == TCOOFF || action == TCOON) {
+    if (action == TCOOFF || action == TCOON)
         tty->stopped = action == TCOOFF;
-    } else {
-        c = (char)tty->termios.c_cc[action == TCIOFF ? VSTOP : VSTART];
-        if (c != 0 && tty->ops->room(tty) > 0)
-            tty->ops->write(tty, &c, 1);
-    }
     spin_unlock(&tty->lock);
     waitq_wake_all(&tty->writable);
     return 0;
@@ -313,38 +277,36 @@ count_bytes(struct tty *tty, unsigned cmd, vaddr_t arg)
     return copy_to_user(arg, &n, sizeof(n));
 }
 
-/*
- * A break (argument 0 of TCSBRK) means nothing to a console; what remains is to wait for the
- * output.
- */
-static int
-send_break(struct tty *tty)
+/* True for what a background process may not do without SIGTTOU, job control apart. */
+static bool
+changes_terminal(unsigned cmd)
 {
-    int err = tty_check_background(tty, SIGTTOU);
-
-    if (err == 0)
-        tty_drain(tty);
-    return err;
+    return cmd == TCSETS || cmd == TCSETSW || cmd == TCSETSF || cmd == TCFLSH ||
+           cmd == TCXONC || cmd == TCSBRK || cmd == TCSBRKP;
 }
 
 int
 tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg)
 {
+    int err = changes_terminal(cmd) ? tty_check_background(tty, SIGTTOU) : 0;
+
+    if (err != 0)
+        return err;
     switch (cmd) {
     case TCGETS:
-        return get_termios(tty, arg);
+        return copy_out(tty, arg, &tty->termios, sizeof(tty->termios));
     case TCSETS:
     case TCSETSW:
     case TCSETSF:
         return set_termios(tty, cmd, arg);
     case TIOCGWINSZ:
-        return get_winsize(tty, arg);
+        return copy_out(tty, arg, &tty->winsize, sizeof(tty->winsize));
     case TIOCSWINSZ:
         return set_winsize(tty, arg);
     case TIOCGPGRP:
-        return get_group(tty, arg, false);
+        return get_group(tty, arg, &tty->foreground);
     case TIOCGSID:
-        return get_group(tty, arg, true);
+        return get_group(tty, arg, &tty->session);
     case TIOCSPGRP:
         return set_group(tty, arg);
     case TIOCSCTTY:
@@ -359,8 +321,9 @@ tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg)
     case TCXONC:
         return set_flow(tty, arg);
     case TCSBRK:
-    case TCSBRKP:
-        return send_break(tty);
+    case TCSBRKP: /* a break means nothing to a console: what remains is to wait */
+        tty_drain(tty);
+        return 0;
     default:
         return -ENOTTY;
     }

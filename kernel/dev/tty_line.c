@@ -8,19 +8,17 @@
  *       whole lines        line being typed: erase and kill reach back to canon
  *
  * and a bit beside the last byte of each line marks its end; ^D is a zero byte that is marked.
- * In raw mode canon == head, and the marks mean nothing.
- * Meanings of the flags: POSIX 11.1 and 11.2, and Linux's termios(3) for those that POSIX
- * lacks.
+ * In raw mode canon == head, and the marks mean nothing. Meanings of the flags: POSIX 11.1 and
+ * 11.2, and Linux's termios(3) for those that POSIX lacks.
  *
  * Locks: T for everything.  Called by tty.c (thread, read, write) and tty_control.c (settings).
  */
-#include "kernel/dev/tty_line.h"
+#include "kernel/dev/tty_internal.h"
 
 #include "kernel/abi/signal.h"
 
 #include "kernel/lib/string.h"
 
-#define BELL   "\a"
 #define TAB    8
 #define DELETE 0x7f
 
@@ -38,8 +36,6 @@ const struct termios line_default_termios = {
              [VSTART] = 'Q' & 0x1f,
              [VSTOP] = 'S' & 0x1f,
              [VSUSP] = 'Z' & 0x1f,
-             [VREPRINT] = 'R' & 0x1f,
-             [VDISCARD] = 'O' & 0x1f,
              [VWERASE] = 'W' & 0x1f,
              [VLNEXT] = 'V' & 0x1f},
 };
@@ -87,45 +83,23 @@ out_byte(struct out *o, char c)
     o->buf[o->n++] = c;
 }
 
-static void
-out_tab(struct out *o)
-{
-    unsigned next = (o->tty->column / TAB + 1) * TAB;
-
-    if ((o->tty->termios.c_oflag & TABDLY) != XTABS)
-        out_byte(o, '\t');
-    else
-        for (unsigned i = o->tty->column; i < next; i++)
-            out_byte(o, ' ');
-    o->tty->column = next;
-}
-
 /* One byte under OPOST; keeps track of the column. */
 static void
 out_processed(struct out *o, char c)
 {
     struct tty *tty = o->tty;
-    uint32_t flags = tty->termios.c_oflag;
+    bool newline = c == '\n' && (tty->termios.c_oflag & ONLCR) != 0;
 
-    if (c == '\r' && (flags & OCRNL))
-        c = '\n';
-    else if (c == '\r' && (flags & ONOCR) && tty->column == 0)
-        return;
-
-    if (c == '\n' && (flags & ONLCR))
+    if (newline)
         out_byte(o, '\r');
-    if (c == '\t') {
-        out_tab(o);
-        return;
-    }
-    if (c == '\r' || (c == '\n' && (flags & (ONLCR | ONLRET))))
+    if (newline || c == '\r')
         tty->column = 0;
+    else if (c == '\t')
+        tty->column = (tty->column / TAB + 1) * TAB;
     else if (c == '\b')
         tty->column -= tty->column > 0;
     else if ((uint8_t)c >= ' ' && c != DELETE && ((uint8_t)c & 0xc0) != 0x80)
         tty->column++; /* UTF-8 counts by its first byte; SIMPLE: wide characters count once */
-    if ((flags & OLCUC) && c >= 'a' && c <= 'z')
-        c = (char)(c - 'a' + 'A');
     out_byte(o, c);
 }
 
@@ -219,11 +193,8 @@ has_room(const struct tty *tty, bool ends_line)
 static void
 store(struct tty *tty, uint8_t c, bool ends_line)
 {
-    if (!has_room(tty, ends_line)) {
-        if (input_flag(tty, IMAXBEL))
-            echo_text(tty, BELL, 1);
+    if (!has_room(tty, ends_line))
         return;
-    }
     tty->input[tty->head % TTY_INPUT_SIZE] = c;
     set_line_end(tty, tty->head, ends_line);
     tty->head++;
@@ -252,10 +223,7 @@ line_take(struct tty *tty, uint8_t *buf, size_t size, bool *end)
             buf[n++] = byte_at(tty, tty->read);
         tty->read++;
     }
-    /*
-     * A ^D right behind what filled the buffer belongs to it: the next read is not an end of
-     * file.
-     */
+    /* A ^D right behind what filled the buffer belongs to it: the next read goes on. */
     if (canonical && n == size && !*end && tty->read != tty->canon && is_eof(tty, tty->read))
         tty->read++;
     return n;
@@ -372,32 +340,7 @@ erase(struct tty *tty, uint8_t c, uint32_t to)
     }
 }
 
-static void
-kill_line(struct tty *tty, uint8_t c)
-{
-    if (local_flag(tty, ECHO) && local_flag(tty, ECHOE) && local_flag(tty, ECHOKE)) {
-        erase(tty, c, tty->canon);
-        return;
-    }
-    tty->head = tty->canon;
-    if (!local_flag(tty, ECHO))
-        return;
-    echo_byte(tty, c);
-    if (local_flag(tty, ECHOK))
-        echo_text(tty, "\n", 1);
-}
-
-static void
-reprint(struct tty *tty, uint8_t c)
-{
-    echo_byte(tty, c);
-    echo_text(tty, "\n", 1);
-    tty->line_column = 0;
-    for (uint32_t pos = tty->canon; pos != tty->head; pos++)
-        echo_byte(tty, byte_at(tty, pos));
-}
-
-/* A line's end: Enter, ^D or one of the extra characters. Returns false if @c is none. */
+/* A line's end: Enter, ^D or the extra character. Returns false if @c is none. */
 static bool
 receive_line_end(struct tty *tty, uint8_t c)
 {
@@ -411,7 +354,7 @@ receive_line_end(struct tty *tty, uint8_t c)
         store(tty, 0, true);
         return true;
     }
-    if (special(tty, c, VEOL) || (special(tty, c, VEOL2) && local_flag(tty, IEXTEN))) {
+    if (special(tty, c, VEOL)) {
         echo_if_on(tty, c);
         store(tty, c, true);
         return true;
@@ -431,14 +374,11 @@ receive_edit(struct tty *tty, uint8_t c)
     } else if (special(tty, c, VWERASE) && extended) {
         erase(tty, c, word_start(tty));
     } else if (special(tty, c, VKILL)) {
-        kill_line(tty, c);
+        erase(tty, c, tty->canon);
     } else if (special(tty, c, VLNEXT) && extended) {
         tty->literal_next = true;
         if (local_flag(tty, ECHO) && local_flag(tty, ECHOCTL))
             echo_text(tty, "^\b", 2);
-    } else if (special(tty, c, VREPRINT) && extended) {
-        if (local_flag(tty, ECHO))
-            reprint(tty, c);
     } else {
         return false;
     }
@@ -459,8 +399,6 @@ receive_flow(struct tty *tty, uint8_t c)
         tty->stopped = true;
         return true;
     }
-    if (input_flag(tty, IXANY))
-        tty->stopped = false;
     return false;
 }
 
@@ -507,10 +445,6 @@ line_receive(struct tty *tty, uint8_t c)
 {
     int sig;
 
-    if (input_flag(tty, ISTRIP))
-        c &= 0x7f;
-    if (input_flag(tty, IUCLC) && local_flag(tty, IEXTEN) && c >= 'A' && c <= 'Z')
-        c = (uint8_t)(c - 'A' + 'a');
     if (tty->literal_next) {
         tty->literal_next = false;
         echo_if_on(tty, c);

@@ -64,10 +64,7 @@ struct virtio_piece {
 int virtio_start(struct virtio_device *vd, struct pci_device *pci, irq_handler h,
                  void *arg) MUST_CHECK;
 
-/*
- * virtio_negotiate - agree on VIRTIO_F_VERSION_1 and as much of @wanted as the device offers.
- * Returns: 0 with vd->features set, or -ENODEV if it refuses.
- */
+/* Agree on VERSION_1 and what is offered of @wanted: 0 with vd->features set, or -ENODEV. */
 int virtio_negotiate(struct virtio_device *vd, uint64_t wanted) MUST_CHECK;
 
 /*

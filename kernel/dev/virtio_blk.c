@@ -1,11 +1,10 @@
 /*
  * virtio_blk.c - disks behind virtio: vda, vdb, ...
  *
- * A request goes to the device as header, data segments, status byte (virtio
- * 1.2, 5.2.6).  Header and status of each request in flight lie in a slot of
- * memory that is numbered like the head of its descriptor chain, so a slot is free when its
- * descriptor is, and submitting needs no memory.  What does not fit into the queue waits in a
- * list, in order.
+ * A request goes to the device as header, data segments, status byte (virtio 1.2, 5.2.6).
+ * Header and status of each request in flight lie in a slot of memory that is numbered like the
+ * head of its descriptor chain, so a slot is free when its descriptor is, and submitting needs
+ * no memory.  What does not fit into the queue waits in a list, in order.
  *
  * With the option "repeatable" a thread that submits waits on the spot, with the CPU halted and
  * the clock's alarm held: the host's disk then takes no time at all, as the guest sees it, and
@@ -177,10 +176,7 @@ disk_interrupt(void *arg)
 
 static const struct block_ops disk_ops = {.submit = disk_submit};
 
-/*
- * Queue and slots. The queue must hold one request of the largest size, or it would wait for
- * ever.
- */
+/* Queue and slots. The queue must hold a request of the largest size, or it waits for ever. */
 static int
 init_queue(struct disk *disk)
 {

@@ -3,8 +3,8 @@
  * 5.3).
  *
  * Owns the buffers of both directions, a page each, and hands what comes to the layer above.
- * With VIRTIO_CONSOLE_F_MULTIPORT two more queues carry control messages: the
- * device tells which ports it has, and we open one of them (virtio 1.2, 5.3.6.2).
+ * With VIRTIO_CONSOLE_F_MULTIPORT two more queues carry control messages: the device tells
+ * which ports it has, and we open one of them (virtio 1.2, 5.3.6.2).
  *
  * Locks: lock guards the queues and the buffers' state; it is let go before the layer above is
  *        called.
@@ -28,7 +28,7 @@
 
 #define F_MULTIPORT (1UL << 1)
 
-#define PORTS         2 /* that we look at: 0 and 1 */
+#define PORT          1
 #define SEND_BUFFERS  8
 #define RECV_BUFFERS  2
 #define CONTROL_COUNT 8
@@ -36,6 +36,8 @@
 #define QUEUE_SIZE    16
 #define CONTROL_RECV  2 /* queue numbers: virtio 1.2, 5.3.2 */
 #define CONTROL_SEND  3
+#define PORT_RECV     4
+#define PORT_SEND     5
 #define OPEN_TIMEOUT  (NSEC_PER_SEC / 2)
 
 enum control_event {
@@ -60,10 +62,9 @@ struct buffer {
 
 static struct {
     struct virtio_device virtio;
-    struct virtqueue recv[PORTS], send[PORTS]; /* by port */
+    struct virtqueue recv, send;
     struct virtqueue control_recv, control_send;
-    bool multiport;
-    int port; /* the one in use; -1: none yet */
+    bool open; /* the device has our port */
     struct spinlock lock;
     struct buffer recv_buffers[RECV_BUFFERS];
     struct buffer send_buffers[SEND_BUFFERS];
@@ -71,7 +72,7 @@ static struct {
     unsigned sending; /* buffers that the device has */
     uint8_t *control_page;
     const struct virtio_console_events *events;
-} console = {.port = -1, .lock = SPINLOCK_INIT("virtio-console")};
+} console = {.lock = SPINLOCK_INIT("virtio-console")};
 
 static void
 queue_page(struct virtqueue *vq, struct buffer *b, size_t n, bool device_writes)
@@ -83,9 +84,7 @@ queue_page(struct virtqueue *vq, struct buffer *b, size_t n, bool device_writes)
 
 /* Control messages, console.lock held. */
 
-/*
- * The lower half of the control page is the device's to write, the upper half is ours to send.
- */
+/* The lower half of the control page is the device's to write, the upper half ours. */
 static void
 control_give(uint8_t *at)
 {
@@ -108,25 +107,20 @@ control_send(uint32_t port, enum control_event event, uint16_t value)
     virtqueue_kick(&console.control_send);
 }
 
-/*
- * The first of the ports that we have queues for is taken; to the others we say that they are
- * not ours.
- */
+/* Our port is opened; to the others we say that they are not ours. */
 static void
 control_handle(const struct control *c)
 {
-    bool ours = c->port < PORTS && (console.port < 0 || (int)c->port == console.port);
-
     if (c->event != CONTROL_PORT_ADD)
         return;
-    control_send(c->port, CONTROL_PORT_READY, ours ? 1 : 0);
-    if (!ours || console.port >= 0)
+    control_send(c->port, CONTROL_PORT_READY, c->port == PORT);
+    if (c->port != PORT || console.open)
         return;
-    console.port = (int)c->port;
-    control_send(c->port, CONTROL_PORT_OPEN, 1);
+    console.open = true;
+    control_send(PORT, CONTROL_PORT_OPEN, 1);
     for (unsigned i = 0; i < RECV_BUFFERS; i++)
-        queue_page(&console.recv[console.port], &console.recv_buffers[i], PAGE_SIZE, true);
-    virtqueue_kick(&console.recv[console.port]);
+        queue_page(&console.recv, &console.recv_buffers[i], PAGE_SIZE, true);
+    virtqueue_kick(&console.recv);
 }
 
 static void
@@ -158,7 +152,7 @@ reap_sent(void)
     uint32_t len;
     bool any = false;
 
-    while ((b = virtqueue_next(&console.send[console.port], &len)) != NULL) {
+    while ((b = virtqueue_next(&console.send, &len)) != NULL) {
         b->next = console.send_free;
         console.send_free = b;
         console.sending--;
@@ -170,7 +164,7 @@ reap_sent(void)
 static void
 poll_received(void)
 {
-    struct virtqueue *vq = &console.recv[console.port];
+    struct virtqueue *vq = &console.recv;
     struct buffer *b;
     uint32_t len;
 
@@ -191,19 +185,14 @@ poll_received(void)
 static void
 console_interrupt(void *arg UNUSED)
 {
-    bool sent = false;
-
     spin_lock(&console.lock);
-    if (console.multiport)
-        control_poll();
-    if (console.port >= 0)
-        sent = reap_sent();
+    control_poll();
+    bool sent = reap_sent();
     spin_unlock(&console.lock);
 
     if (sent)
         console.events->sent();
-    if (console.port >= 0)
-        poll_received();
+    poll_received();
 }
 
 bool
@@ -211,7 +200,7 @@ virtio_console_send(const void *head, size_t nhead, const void *buf, size_t n)
 {
     struct buffer *b;
 
-    if (console.port < 0)
+    if (!console.open)
         return false;
     spin_lock(&console.lock);
     b = console.send_free;
@@ -220,17 +209,11 @@ virtio_console_send(const void *head, size_t nhead, const void *buf, size_t n)
         console.sending++;
         memcpy(b->data, head, nhead);
         memcpy(b->data + nhead, buf, n);
-        queue_page(&console.send[console.port], b, nhead + n, false);
-        virtqueue_kick(&console.send[console.port]);
+        queue_page(&console.send, b, nhead + n, false);
+        virtqueue_kick(&console.send);
     }
     spin_unlock(&console.lock);
     return b != NULL;
-}
-
-bool
-virtio_console_room(void)
-{
-    return console.port >= 0 && READ_ONCE(console.send_free) != NULL;
 }
 
 bool
@@ -260,29 +243,28 @@ alloc_buffers(void)
     return 0;
 }
 
-/* Port 0 has queues 0 and 1, port 1 has 4 and 5, with the control queues between them. */
 static int
 init_queues(void)
 {
-    struct virtio_device *vd = &console.virtio;
+    static const struct {
+        struct virtqueue *queue;
+        unsigned index;
+    } queues[] = {
+        {&console.control_recv, CONTROL_RECV},
+        {&console.control_send, CONTROL_SEND},
+        {&console.recv, PORT_RECV},
+        {&console.send, PORT_SEND},
+    };
     int err = 0;
 
-    for (unsigned port = 0; port < (console.multiport ? PORTS : 1) && err == 0; port++) {
-        err = virtqueue_init(&console.recv[port], vd, port * 4, QUEUE_SIZE);
-        if (err == 0)
-            err = virtqueue_init(&console.send[port], vd, port * 4 + 1, QUEUE_SIZE);
-    }
-    if (err == 0 && console.multiport) {
-        err = virtqueue_init(&console.control_recv, vd, CONTROL_RECV, QUEUE_SIZE);
-        if (err == 0)
-            err = virtqueue_init(&console.control_send, vd, CONTROL_SEND, QUEUE_SIZE);
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(queues) && err == 0; i++)
+        err = virtqueue_init(queues[i].queue, &console.virtio, queues[i].index, QUEUE_SIZE);
     return err;
 }
 
 /*
- * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight
- * to the deadline, before the host has had time to answer.
+ * Waits by looking, not by sleeping: under -icount an idle machine's clock jumps straight to
+ * the deadline, before the host has had time to answer.
  */
 static void
 open_port(void)
@@ -290,20 +272,13 @@ open_port(void)
     nsec_t deadline = clock_now() + OPEN_TIMEOUT;
 
     spin_lock(&console.lock);
-    if (console.multiport) {
-        for (unsigned i = 0; i < CONTROL_COUNT; i++)
-            control_give(console.control_page + i * CONTROL_SIZE);
-        virtqueue_kick(&console.control_recv);
-        control_send(0, CONTROL_DEVICE_READY, 1);
-    } else {
-        console.port = 0;
-        for (unsigned i = 0; i < RECV_BUFFERS; i++)
-            queue_page(&console.recv[0], &console.recv_buffers[i], PAGE_SIZE, true);
-        virtqueue_kick(&console.recv[0]);
-    }
+    for (unsigned i = 0; i < CONTROL_COUNT; i++)
+        control_give(console.control_page + i * CONTROL_SIZE);
+    virtqueue_kick(&console.control_recv);
+    control_send(0, CONTROL_DEVICE_READY, 1);
     spin_unlock(&console.lock);
 
-    while (READ_ONCE(console.port) < 0 && clock_now() < deadline) {
+    while (!READ_ONCE(console.open) && clock_now() < deadline) {
         console_interrupt(NULL);
         cpu_relax();
     }
@@ -321,9 +296,8 @@ virtio_console_init(const struct virtio_console_events *ev)
     err = virtio_start(&console.virtio, pci, console_interrupt, NULL);
     if (err == 0)
         err = virtio_negotiate(&console.virtio, F_MULTIPORT);
-    console.multiport = console.virtio.features & F_MULTIPORT;
     if (err == 0)
-        err = init_queues();
+        err = console.virtio.features & F_MULTIPORT ? init_queues() : -ENODEV;
     if (err == 0)
         err = alloc_buffers();
     if (err != 0) {
@@ -333,5 +307,5 @@ virtio_console_init(const struct virtio_console_events *ev)
     }
     virtio_ready(&console.virtio);
     open_port();
-    return console.port >= 0;
+    return console.open;
 }

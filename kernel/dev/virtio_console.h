@@ -1,9 +1,9 @@
 /*
  * virtio_console.h - one byte stream to the host over a virtio console device.
  *
- * Port 0 of a device with a single port, or the first of ports 0 and 1 that a device
- * with many says it has.  A virtserialport is the better one: QEMU throws bytes for a
- * virtconsole away when the host does not read fast enough.
+ * Port 0 of a device with a single port, or the first of ports 0 and 1 that a device with many
+ * says it has.  A virtserialport is the better one: QEMU throws bytes for a virtconsole away
+ * when the host does not read fast enough.
  */
 #pragma once
 
@@ -28,11 +28,5 @@ bool virtio_console_init(const struct virtio_console_events *ev);
  */
 bool virtio_console_send(const void *head, size_t nhead, const void *buf, size_t n) MUST_CHECK;
 
-/* True if a message of any size would be taken now. */
-bool virtio_console_room(void);
-
-/*
- * Looks at the queues as the interrupt does. Returns true when the device has taken all that
- * was sent.
- */
+/* Looks at the queues as the interrupt does. True when the device has taken all. */
 bool virtio_console_drained(void);

@@ -131,9 +131,7 @@ shift_row(struct vt *vt, unsigned n, bool right)
 
 /* Characters. */
 
-/*
- * DEC's line drawing set, where it has an ASCII likeness; the same for Unicode's box drawing.
- */
+/* DEC's line drawing set, where it has an ASCII likeness; below, Unicode's box drawing. */
 static char
 graphics_likeness(char c)
 {
@@ -173,8 +171,6 @@ put_character(struct vt *vt, uint8_t ch)
         vt->col = 0;
     }
     vt->wrap_pending = false;
-    if (vt->insert)
-        shift_row(vt, 1, true);
     mark_dirty(vt, vt->row, vt->row + 1);
     vt->cells[vt->row * vt->cols + vt->col] = (struct vt_cell){ch, pen_color(&vt->pen)};
     if (vt->col + 1 < vt->cols)
@@ -251,69 +247,24 @@ param(const struct vt *vt, unsigned i, unsigned otherwise)
 static void
 erase(struct vt *vt, unsigned start, unsigned end)
 {
-    unsigned cursor = vt->row * vt->cols + vt->col;
+    unsigned cursor = vt->row * vt->cols + vt->col, which = param(vt, 0, 0);
 
-    switch (param(vt, 0, 0)) {
-    case 0:
-        clear_cells(vt, cursor, end);
-        break;
-    case 1:
-        clear_cells(vt, start, cursor + 1);
-        break;
-    case 2:
-    case 3:
-        clear_cells(vt, start, end);
-        break;
-    default:
-        break;
-    }
+    clear_cells(vt, which == 0 ? cursor : start, which == 1 ? cursor + 1 : end);
     vt->wrap_pending = false;
 }
 
-/* The nearest of our sixteen to one of xterm's 256: by which primaries are at least half on. */
-static uint8_t
-color_of_256(unsigned n)
-{
-    unsigned r, g, b, limit;
-
-    if (n < 16)
-        return (uint8_t)(ibm_color[n & 7] | (n & BRIGHT));
-    if (n >= 232)
-        return n < 238 ? 0 : n < 244 ? BRIGHT : n < 250 ? 7 : 7 | BRIGHT;
-    n -= 16;
-    r = n / 36 % 6;
-    g = n / 6 % 6;
-    b = n % 6;
-    limit = MAX(MAX(r, g), b);
-    if (limit == 0)
-        return 0;
-    return (uint8_t)((r * 2 > limit) * 4 + (g * 2 > limit) * 2 + (b * 2 > limit) +
-                     (limit > 3 ? BRIGHT : 0));
-}
-
-static uint8_t
-color_of_rgb(unsigned r, unsigned g, unsigned b)
-{
-    unsigned to6 = 43; /* 0..255 in six steps */
-
-    return color_of_256(16 + MIN(r / to6, 5U) * 36 + MIN(g / to6, 5U) * 6 + MIN(b / to6, 5U));
-}
-
-/* 38;5;n and 38;2;r;g;b (48 likewise). Returns how many parameters after the first it took. */
+/*
+ * 38;5;n and 38;2;r;g;b (48 likewise). Returns how many parameters after the first it took.
+ * SIMPLE: of xterm's 256 colours only the first sixteen are shown as such.
+ */
 static unsigned
 extended_color(const struct vt *vt, unsigned i, uint8_t *color)
 {
-    unsigned kind = param(vt, i + 1, 0);
+    unsigned kind = param(vt, i + 1, 0), n = param(vt, i + 2, 0);
 
-    if (kind == 5) {
-        *color = color_of_256(MIN(param(vt, i + 2, 0), 255U));
-        return 2;
-    }
-    if (kind == 2) {
-        *color = color_of_rgb(param(vt, i + 2, 0), param(vt, i + 3, 0), param(vt, i + 4, 0));
-        return 4;
-    }
-    return 1;
+    if (kind == 5 && n < 16)
+        *color = (uint8_t)(ibm_color[n & 7] | (n & BRIGHT));
+    return kind == 5 ? 2 : kind == 2 ? 4 : 1;
 }
 
 /* One parameter of SGR (ECMA-48 8.3.117) that stands alone. */
@@ -370,24 +321,14 @@ restore_cursor(struct vt *vt)
     vt->pen = vt->saved.pen;
 }
 
-static void
-home(struct vt *vt)
-{
-    move_cursor(vt, vt->origin ? vt->top : 0, 0);
-}
-
 /*
- * xterm's private modes.  SIMPLE: there is no second screen for 1049 to switch to;
- * the screen is cleared when a program takes it and when it gives it back.
+ * xterm's private modes.  SIMPLE: there is no second screen for 1049 to switch to; the screen
+ * is cleared when a program takes it and when it gives it back.
  */
 static void
 set_private_mode(struct vt *vt, unsigned mode, bool on)
 {
     switch (mode) {
-    case 6:
-        vt->origin = on;
-        home(vt);
-        break;
     case 7:
         vt->autowrap = on;
         break;
@@ -411,12 +352,8 @@ set_private_mode(struct vt *vt, unsigned mode, bool on)
 static void
 set_modes(struct vt *vt, bool on)
 {
-    for (unsigned i = 0; i < vt->count; i++) {
-        if (vt->private == '?')
-            set_private_mode(vt, vt->params[i], on);
-        else if (vt->private == 0 && vt->params[i] == 4)
-            vt->insert = on;
-    }
+    for (unsigned i = 0; i < vt->count && vt->private == '?'; i++)
+        set_private_mode(vt, vt->params[i], on);
 }
 
 static void
@@ -428,7 +365,7 @@ set_scroll_region(struct vt *vt)
         return;
     vt->top = top;
     vt->bottom = bottom;
-    home(vt);
+    move_cursor(vt, 0, 0);
 }
 
 /* IL and DL work from the cursor's row to the end of the scroll region, and only inside it. */
@@ -459,14 +396,6 @@ move_vertically(struct vt *vt, bool down, unsigned n)
     move_cursor(vt, row, vt->col);
 }
 
-static void
-cursor_address(struct vt *vt, unsigned row, unsigned col)
-{
-    if (vt->origin)
-        row = MIN(row + vt->top, vt->bottom - 1);
-    move_cursor(vt, row, col);
-}
-
 /* Cursor movements. Returns false if @c is not one. */
 static bool
 run_cursor(struct vt *vt, char c)
@@ -476,11 +405,9 @@ run_cursor(struct vt *vt, char c)
     switch (c) {
     case 'A':
     case 'B':
-    case 'e':
         move_vertically(vt, c != 'A', n);
         break;
     case 'C':
-    case 'a':
         move_cursor(vt, vt->row, vt->col + n);
         break;
     case 'D':
@@ -492,15 +419,14 @@ run_cursor(struct vt *vt, char c)
         move_cursor(vt, vt->row, 0);
         break;
     case 'G':
-    case '`':
         move_cursor(vt, vt->row, n - 1);
         break;
     case 'd':
-        cursor_address(vt, n - 1, vt->col);
+        move_cursor(vt, n - 1, vt->col);
         break;
     case 'H':
     case 'f':
-        cursor_address(vt, n - 1, param(vt, 1, 1) - 1);
+        move_cursor(vt, n - 1, param(vt, 1, 1) - 1);
         break;
     default:
         return false;

@@ -40,7 +40,7 @@ struct vt {
     unsigned top, bottom; /* scroll region [top, bottom) */
     unsigned dirty_from, dirty_to; /* rows that may have changed; who shows them resets it */
     struct vt_pen pen;
-    bool cursor_on, autowrap, insert, origin;
+    bool cursor_on, autowrap;
     struct {
         unsigned row, col;
         struct vt_pen pen;

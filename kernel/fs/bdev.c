@@ -12,46 +12,40 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/super.h"
 #include "kernel/lib/string.h"
-#include "mm/kmalloc.h"
 
 #define BDEV_MAX    16
 #define BDEV_MAJOR  254 /* what Linux gives virtio disks */
 #define BDEV_MINORS 16  /* per device: Linux keeps them for partitions */
 
-struct bdev {
-    struct inode inode;
-    struct block_device *dev;
-};
-
-static struct bdev *bdevs[BDEV_MAX];
+static struct inode *bdevs[BDEV_MAX]; /* inode->private: the device */
 static struct mutex bdevs_lock = MUTEX_INIT(bdevs_lock, "bdevs");
 static struct super bdev_super;
-static struct super_ops bdev_super_ops;
+static const struct super_ops bdev_super_ops = {
+    .alloc_inode = inode_alloc_plain,
+    .free_inode = inode_free_plain,
+};
 
-static struct bdev *
-bdev_of(struct object *o)
+static struct block_device *
+device_of(struct object *o)
 {
-    return container_of(inode_of_object(o), struct bdev, inode);
+    return inode_of_object(o)->private;
 }
 
-int
-bdev_io(struct block_device *dev, bool write, uint64_t sector, struct frame **frames,
-        unsigned n)
+/* Moves @n pages; what the device does not reach of them is left alone. 0 or -EIO. */
+static int
+bdev_transfer(struct object *o, pgidx_t index, struct frame **frames, unsigned n, bool write)
 {
-    struct block_request req;
-    uint64_t bytes = (dev->sectors - MIN(sector, dev->sectors)) * SECTOR_SIZE;
+    struct block_device *dev = device_of(o);
+    struct block_request req = {.write = write, .sector = index * (PAGE_SIZE / SECTOR_SIZE)};
+    uint64_t bytes = (dev->sectors - MIN(req.sector, dev->sectors)) * SECTOR_SIZE;
 
-    memset(&req, 0, offsetof(struct block_request, segments));
-    req.complete = NULL;
-    req.write = write;
-    req.sector = sector;
     for (unsigned k = 0; k < n && bytes > 0; k++) {
         uint32_t len = (uint32_t)MIN(bytes, PAGE_SIZE);
         req.segments[req.count++] = (struct block_segment){frame_addr(frames[k]), len};
         bytes -= len;
     }
     if (req.count == 0)
-        return -EIO;
+        return write ? -EIO : 0;
     block_submit(dev, &req);
     return block_wait(&req);
 }
@@ -59,28 +53,25 @@ bdev_io(struct block_device *dev, bool write, uint64_t sector, struct frame **fr
 static int
 bdev_read_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
-    struct block_device *dev = bdev_of(o)->dev;
-    uint64_t size = dev->sectors * SECTOR_SIZE;
+    uint64_t size = device_of(o)->sectors * SECTOR_SIZE;
 
     for (unsigned k = 0; k < n; k++) { /* what the device does not reach is zeros */
         uint64_t at = (index + k) * PAGE_SIZE, in = at < size ? MIN(size - at, PAGE_SIZE) : 0;
         memset((char *)frame_data(frames[k]) + in, 0, PAGE_SIZE - in);
     }
-    if (index * PAGE_SIZE >= size)
-        return 0;
-    return bdev_io(dev, false, index * (PAGE_SIZE / SECTOR_SIZE), frames, n);
+    return bdev_transfer(o, index, frames, n, false);
 }
 
 static int
 bdev_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
-    return bdev_io(bdev_of(o)->dev, true, index * (PAGE_SIZE / SECTOR_SIZE), frames, n);
+    return bdev_transfer(o, index, frames, n, true);
 }
 
 static int
 bdev_prepare_write(struct object *o, pgidx_t index)
 {
-    struct block_device *dev = bdev_of(o)->dev;
+    struct block_device *dev = device_of(o);
 
     if (dev->read_only)
         return -EROFS;
@@ -95,54 +86,36 @@ static const struct object_ops bdev_object_ops = {
     .describe = inode_describe,
 };
 
-static struct inode *
-bdev_alloc_inode(struct super *s UNUSED)
-{
-    struct bdev *b = kzalloc(sizeof(*b));
-
-    return b != NULL ? &b->inode : NULL;
-}
-
-static void
-bdev_free_inode(struct inode *i)
-{
-    kfree(container_of(i, struct bdev, inode));
-}
-
 /* bdevs_lock held. */
-static struct bdev *
+static struct inode *
 bdev_make(struct block_device *dev)
 {
     struct inode *i;
 
     if (bdev_super.ops == NULL) {
-        bdev_super_ops.alloc_inode = bdev_alloc_inode;
-        bdev_super_ops.free_inode = bdev_free_inode;
         super_init(&bdev_super, &bdev_super_ops);
         bdev_super.flags = SUPER_HIDDEN;
     }
     if (inode_new(&bdev_super, dev->number + 1, OBJECT_FILE, &bdev_object_ops, false, &i) != 0)
         return NULL;
-    struct bdev *b = container_of(i, struct bdev, inode);
-    b->dev = dev;
+    i->private = dev;
     i->mode = S_IFBLK | 0600;
     i->rdev = bdev_number(dev);
     i->object.size = dev->sectors * SECTOR_SIZE;
-    bdevs[dev->number] = b;
-    return b;
+    return i;
 }
 
-static struct bdev *
+static struct inode *
 bdev_find(struct block_device *dev)
 {
     if (dev->number >= BDEV_MAX)
         return NULL;
     mutex_lock(&bdevs_lock);
-    struct bdev *b = bdevs[dev->number];
-    if (b == NULL)
-        b = bdev_make(dev);
+    if (bdevs[dev->number] == NULL)
+        bdevs[dev->number] = bdev_make(dev);
+    struct inode *i = bdevs[dev->number];
     mutex_unlock(&bdevs_lock);
-    return b;
+    return i;
 }
 
 dev_t
@@ -162,22 +135,22 @@ bdev_of_number(dev_t number)
 struct object *
 bdev_object(struct block_device *dev)
 {
-    struct bdev *b = bdev_find(dev);
+    struct inode *i = bdev_find(dev);
 
-    return b != NULL ? &b->inode.object : NULL;
+    return i != NULL ? &i->object : NULL;
 }
 
 int
 bdev_sync(struct block_device *dev)
 {
-    struct bdev *b = dev->number < BDEV_MAX ? bdevs[dev->number] : NULL;
-    int err = b != NULL ? object_sync(&b->inode.object, 0, UINT64_MAX) : 0;
+    struct inode *i = dev->number < BDEV_MAX ? bdevs[dev->number] : NULL;
+    int err = i != NULL ? object_sync(&i->object, 0, UINT64_MAX) : 0;
     int err2 = dev->read_only ? 0 : block_flush(dev);
 
     return err != 0 ? err : err2;
 }
 
-/* file->private of an open block device is its struct bdev. */
+/* file->private of an open block device is the inode of the device. */
 static int
 blkdev_open(struct file *f)
 {
@@ -192,43 +165,40 @@ blkdev_open(struct file *f)
 static ssize_t
 blkdev_read(struct file *f, struct uio *u, off_t *pos)
 {
-    struct bdev *b = f->private;
-
-    return inode_read_uio(&b->inode, u, pos);
+    return inode_read_uio(f->private, u, pos);
 }
 
 static ssize_t
 blkdev_write(struct file *f, struct uio *u, off_t *pos)
 {
-    struct bdev *b = f->private;
-    uint64_t size = inode_size(&b->inode);
+    uint64_t size = inode_size(f->private);
 
     if ((uint64_t)*pos >= size)
         return u->left == 0 ? 0 : -ENOSPC;
     /* What reaches beyond the end stays behind; the rest of the vector is left untouched. */
     struct uio part = *u;
     part.left = MIN(u->left, size - (uint64_t)*pos);
-    return inode_write_uio(&b->inode, &part, pos, false);
+    return inode_write_uio(f->private, &part, pos, false);
 }
 
 static int64_t
 blkdev_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
-    struct bdev *b = f->private;
-    uint64_t bytes = b->dev->sectors * SECTOR_SIZE, sectors = b->dev->sectors;
-    int32_t sector = SECTOR_SIZE, read_only = b->dev->read_only;
+    struct block_device *dev = ((struct inode *)f->private)->private;
+    uint64_t bytes = dev->sectors * SECTOR_SIZE;
+    int32_t sector = SECTOR_SIZE, read_only = dev->read_only;
 
     switch (cmd) {
     case BLKGETSIZE64:
         return copy_to_user(arg, &bytes, sizeof(bytes));
     case BLKGETSIZE:
-        return copy_to_user(arg, &sectors, sizeof(sectors));
+        return copy_to_user(arg, &dev->sectors, sizeof(dev->sectors));
     case BLKSSZGET:
         return copy_to_user(arg, &sector, sizeof(sector));
     case BLKROGET:
         return copy_to_user(arg, &read_only, sizeof(read_only));
     case BLKFLSBUF:
-        return bdev_sync(b->dev);
+        return bdev_sync(dev);
     default:
         return -ENOTTY;
     }
@@ -237,18 +207,14 @@ blkdev_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 static off_t
 blkdev_seek(struct file *f, off_t off, int whence)
 {
-    struct bdev *b = f->private;
-
-    return inode_seek(&b->inode, f->offset, off, whence);
+    return inode_seek(f->private, f->offset, off, whence);
 }
 
 static int
 blkdev_mmap(struct file *f, bool shared UNUSED, uint64_t length UNUSED, struct object **out)
 {
-    struct bdev *b = f->private;
-
-    inode_get(&b->inode);
-    *out = &b->inode.object;
+    inode_get(f->private);
+    *out = &((struct inode *)f->private)->object;
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * chrdev.c - the character devices: memory, random, terminals, the kernel's log, the host.
  *
- * One table says what there is; devfs makes a file in /dev for each line of it, and open()
- * of such a file, wherever it lies, finds the line by its number.
+ * One table says what there is; devfs makes a file in /dev for each line of it, and open() of
+ * such a file, wherever it lies, finds the line by its number.
  */
 #include "kernel/fs/chrdev.h"
 
@@ -12,6 +12,7 @@
 #include "kernel/dev/console.h"
 #include "kernel/dev/fwcfg.h"
 #include "kernel/dev/hostlink.h"
+#include "kernel/fs/text.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
@@ -19,9 +20,10 @@
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
 
-#define MAJOR_MEM  1
-#define MAJOR_TTY  5
-#define MAJOR_HOST 240 /* Linux leaves 240 to 254 for local use */
+#define MAJOR_MEM     1
+#define MAJOR_TTY     5
+#define MINOR_CONSOLE 1
+#define MAJOR_HOST    240 /* Linux leaves 240 to 254 for local use */
 
 /* ---- null, zero, full ---- */
 
@@ -97,19 +99,18 @@ static const struct file_ops random_ops = {
 
 /* ---- terminals ---- */
 
+/* /dev/console is the console, /dev/tty the caller's controlling terminal. */
 static int
-console_open(struct file *f)
+tty_file_open(struct file *f)
 {
-    f->private = console_tty();
-    tty_open(f->private, (f->flags & O_NOCTTY) != 0);
-    return 0;
-}
+    bool console = DEV_MINOR(f->inode->rdev) == MINOR_CONSOLE;
 
-static int
-tty_open_controlling(struct file *f)
-{
-    f->private = tty_controlling();
-    return f->private != NULL ? 0 : -ENXIO;
+    f->private = console ? console_tty() : tty_controlling();
+    if (f->private == NULL)
+        return -ENXIO;
+    if (console)
+        tty_open(f->private, (f->flags & O_NOCTTY) != 0);
+    return 0;
 }
 
 static ssize_t
@@ -140,15 +141,8 @@ tty_file_poll(struct file *f, struct poll_table *t)
     return tty_poll(tty);
 }
 
-static const struct file_ops console_ops = {
-    .open = console_open,
-    .read = tty_file_read,
-    .write = tty_file_write,
-    .ioctl = tty_file_ioctl,
-    .poll = tty_file_poll,
-};
 static const struct file_ops tty_ops = {
-    .open = tty_open_controlling,
+    .open = tty_file_open,
     .read = tty_file_read,
     .write = tty_file_write,
     .ioctl = tty_file_ioctl,
@@ -262,17 +256,10 @@ host_write_err(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
 }
 
 static unsigned
-host_poll(struct file *f UNUSED, struct poll_table *t)
+hostin_poll(struct file *f UNUSED, struct poll_table *t)
 {
     poll_wait(t, &hostlink_event);
     return hostlink_poll();
-}
-
-/* A reader asks for POLLIN, a writer for POLLOUT: neither shall see the other's. */
-static unsigned
-hostin_poll(struct file *f, struct poll_table *t)
-{
-    return host_poll(f, t) & (POLLIN | POLLRDNORM | POLLHUP);
 }
 
 static unsigned
@@ -320,78 +307,51 @@ static const struct file_ops hostexit_ops = {.open = host_open, .write = host_wr
 
 /* ---- the host's words: files of fw_cfg, read in whole when opened ---- */
 
-struct blob {
-    size_t len;
-    unsigned pages;
-    char *bytes;
-};
-
 static int
-blob_open(struct file *f, const char *name)
+words_open(struct file *f, const char *name)
 {
     ssize_t len = fwcfg_read(name, NULL, 0);
 
     if (len < 0)
         return (int)len;
-    struct blob *b = kzalloc(sizeof(*b));
-    if (b == NULL)
-        return -ENOMEM;
-    b->len = (size_t)len;
-    b->pages = (unsigned)(page_ceil(b->len + 1) >> PAGE_SHIFT);
-    b->bytes = kvmap_alloc(b->pages);
-    if (b->bytes == NULL) {
-        kfree(b);
-        return -ENOMEM;
+    unsigned pages = (unsigned)(page_ceil((size_t)len + 1) >> PAGE_SHIFT);
+    char *bytes = kvmap_alloc(pages);
+    struct text *t = kzalloc(sizeof(*t));
+    if (bytes != NULL && t != NULL) {
+        fwcfg_read(name, bytes, (size_t)len);
+        text_write(t, bytes, (size_t)len);
     }
-    fwcfg_read(name, b->bytes, b->len);
-    f->private = b;
-    return 0;
+    int err = bytes == NULL || t == NULL || t->no_memory ? -ENOMEM : 0;
+    if (bytes != NULL)
+        kvmap_free(bytes, pages);
+    f->private = t;
+    if (err != 0 && t != NULL)
+        text_release(f);
+    return err;
 }
 
 static int
 hostargv_open(struct file *f)
 {
-    return blob_open(f, "opt/org.vitrine/argv");
+    return words_open(f, "opt/org.vitrine/argv");
 }
 
 static int
 hostenv_open(struct file *f)
 {
-    return blob_open(f, "opt/org.vitrine/env");
-}
-
-static void
-blob_release(struct file *f)
-{
-    struct blob *b = f->private;
-
-    kvmap_free(b->bytes, b->pages);
-    kfree(b);
+    return words_open(f, "opt/org.vitrine/env");
 }
 
 static ssize_t
-blob_read(struct file *f, struct uio *u, off_t *pos)
+words_read(struct file *f, struct uio *u, off_t *pos)
 {
-    struct blob *b = f->private;
-    size_t start = u->left;
-
-    if ((uint64_t)*pos >= b->len)
-        return 0;
-    int err = uio_put(u, b->bytes + *pos, MIN(b->len - (size_t)*pos, u->left));
-    *pos += (off_t)(start - u->left);
-    return start != u->left ? (ssize_t)(start - u->left) : err;
-}
-
-static off_t
-blob_seek(struct file *f, off_t off, int whence)
-{
-    return whence == SEEK_END ? -EINVAL : inode_seek(f->inode, f->offset, off, whence);
+    return text_copy(f->private, u, pos);
 }
 
 static const struct file_ops hostargv_ops = {
-    .open = hostargv_open, .release = blob_release, .read = blob_read, .seek = blob_seek};
+    .open = hostargv_open, .release = text_release, .read = words_read, .seek = text_seek};
 static const struct file_ops hostenv_ops = {
-    .open = hostenv_open, .release = blob_release, .read = blob_read, .seek = blob_seek};
+    .open = hostenv_open, .release = text_release, .read = words_read, .seek = text_seek};
 
 /* ---- the table ---- */
 
@@ -403,7 +363,7 @@ const struct chrdev chrdev_table[] = {
     {"urandom", DEV_MAKE(MAJOR_MEM, 9), 0666, &random_ops},
     {"kmsg", DEV_MAKE(MAJOR_MEM, 11), 0644, &kmsg_ops},
     {"tty", DEV_MAKE(MAJOR_TTY, 0), 0666, &tty_ops},
-    {"console", DEV_MAKE(MAJOR_TTY, 1), 0600, &console_ops},
+    {"console", DEV_MAKE(MAJOR_TTY, MINOR_CONSOLE), 0600, &tty_ops},
     {"hostin", DEV_MAKE(MAJOR_HOST, 0), 0666, &hostin_ops},
     {"hostout", DEV_MAKE(MAJOR_HOST, 1), 0666, &hostout_ops},
     {"hosterr", DEV_MAKE(MAJOR_HOST, 2), 0666, &hosterr_ops},

@@ -1,8 +1,8 @@
 /*
  * chrdev.h - character devices by their numbers, and what opens device files.
  *
- * A device file is only a number on some file system; open() finds the driver's
- * operations here.  Numbers are Linux's (Documentation/admin-guide/devices.txt).
+ * A device file is only a number on some file system; open() finds the driver's operations
+ * here.  Numbers are Linux's (Documentation/admin-guide/devices.txt).
  */
 #pragma once
 

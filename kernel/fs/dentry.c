@@ -3,14 +3,14 @@
  *
  * A dentry is in the hash (by parent and name) and among its parent's children until it is
  * removed or dropped.  One that nobody uses stands in the LRU list; the oldest go when there
- * are too many.
- * A dropped dentry gives back its inode and its parent, which may then be dropped in turn: a
- * loop, not a recursion, because paths may be long and kernel stacks are not.
+ * are too many. A dropped dentry gives back its inode and its parent, which may then be dropped
+ * in turn: a loop, not a recursion, because paths may be long and kernel stacks are not.
  *
  * Locks: everything by dcache_lock, a leaf; inodes are put after it was let go.
  */
 #include "kernel/fs/dentry.h"
 
+#include "kernel/abi/dirent.h"
 #include "kernel/abi/errno.h"
 #include "kernel/fs/super.h"
 #include "kernel/lib/assert.h"
@@ -20,6 +20,7 @@
 #define DCACHE_BUCKETS 512U
 #define DCACHE_MIN     256U
 #define DCACHE_MAX     8192U
+#define DENTRY_FIRST   2U /* position of the first name behind "." and ".." */
 
 static struct spinlock dcache_lock = SPINLOCK_INIT("dcache");
 static struct list dcache[DCACHE_BUCKETS];
@@ -88,6 +89,9 @@ dentry_discard(struct dentry *d)
 static void
 hash_enter(struct dentry *d)
 {
+    static uint64_t last_position = DENTRY_FIRST - 1;
+
+    d->position = ++last_position;
     d->hash = name_hash(d->parent, d->name);
     list_push_front(&dcache[d->hash % DCACHE_BUCKETS], &d->hash_link);
     list_push_back(&d->parent->children, &d->sibling);
@@ -101,14 +105,20 @@ hash_remove(struct dentry *d)
 }
 
 static void
+lru_leave(struct dentry *d)
+{
+    if (!d->on_lru)
+        return;
+    list_del(&d->lru_link);
+    d->on_lru = false;
+    dcache_unused--;
+}
+
+static void
 use(struct dentry *d)
 {
     d->refs++;
-    if (d->on_lru) {
-        list_del(&d->lru_link);
-        d->on_lru = false;
-        dcache_unused--;
-    }
+    lru_leave(d);
 }
 
 void
@@ -119,19 +129,33 @@ dentry_get(struct dentry *d)
     spin_unlock(&dcache_lock);
 }
 
+/* Do names of @s keep a reference of their own until they are removed? */
+static bool
+is_pinned(const struct super *s)
+{
+    return (s->flags & SUPER_IN_MEMORY) != 0;
+}
+
+/* What a new dentry is for; D held. */
+static void
+attach(struct dentry *d, struct super *s, struct inode *inode)
+{
+    d->super = s;
+    d->inode = inode;
+    list_push_back(&inode->dentries, &d->alias_link);
+    __atomic_add_fetch(&inode->quiet_refs, 1, __ATOMIC_RELAXED);
+    dentries_alive++;
+}
+
 void
 dentry_enter(struct dentry *d, struct dentry *parent, struct inode *inode)
 {
-    d->refs = 1;
-    d->inode = inode;
-    d->super = parent->super;
+    d->refs = is_pinned(parent->super) ? 2 : 1;
     d->parent = parent;
     spin_lock(&dcache_lock);
     use(parent);
     hash_enter(d);
-    list_push_back(&inode->dentries, &d->alias_link);
-    __atomic_add_fetch(&inode->quiet_refs, 1, __ATOMIC_RELAXED);
-    dentries_alive++;
+    attach(d, parent->super, inode);
     spin_unlock(&dcache_lock);
 }
 
@@ -153,13 +177,9 @@ dentry_root(struct super *s, struct inode *inode)
     if (d == NULL)
         return NULL;
     d->refs = 1;
-    d->inode = inode;
-    d->super = s;
     d->parent = d;
     spin_lock(&dcache_lock);
-    list_push_back(&inode->dentries, &d->alias_link);
-    __atomic_add_fetch(&inode->quiet_refs, 1, __ATOMIC_RELAXED);
-    dentries_alive++;
+    attach(d, s, inode);
     spin_unlock(&dcache_lock);
     return d;
 }
@@ -169,20 +189,13 @@ static void
 dentry_detach(struct dentry *d)
 {
     ASSERT(d->refs == 0 && list_empty(&d->children));
-    if (d->on_lru) {
-        list_del(&d->lru_link);
-        d->on_lru = false;
-        dcache_unused--;
-    }
+    lru_leave(d);
     hash_remove(d);
     list_del(&d->alias_link);
     dentries_alive--;
 }
 
-/*
- * Gives back memory and inode; returns the parent, whose reference is now the caller's (NULL: a
- * root).
- */
+/* Gives back memory and inode; returns the parent, referenced for the caller, or NULL. */
 static struct dentry *
 dentry_destroy(struct dentry *d)
 {
@@ -253,6 +266,8 @@ dentry_remove(struct dentry *d)
 {
     spin_lock(&dcache_lock);
     d->deleted = true;
+    d->refs -= is_pinned(d->super);
+    ASSERT(d->refs > 0);
     hash_remove(d);
     spin_unlock(&dcache_lock);
 }
@@ -392,6 +407,43 @@ dentry_of_inode(struct inode *inode)
         use(best);
     spin_unlock(&dcache_lock);
     return best;
+}
+
+int
+dentry_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx)
+{
+    struct dentry *self, *d;
+    bool more = true;
+
+    spin_lock(&dcache_lock);
+    self = list_first(&dir->dentries, struct dentry, alias_link);
+    if (*pos == 0) {
+        more = emit(ctx, ".", 1, dir->ino, DT_DIR, 1);
+        *pos += more;
+    }
+    if (*pos == 1 && more) {
+        more = emit(ctx, "..", 2, self->parent->inode->ino, DT_DIR, DENTRY_FIRST);
+        *pos += more;
+    }
+    list_for_each (d, &self->children, sibling) {
+        if (!more || d->position < *pos)
+            continue;
+        more = emit(ctx, d->name, strlen(d->name), d->inode->ino, DT_OF_MODE(d->inode->mode),
+                    d->position + 1);
+        if (more)
+            *pos = d->position + 1;
+    }
+    spin_unlock(&dcache_lock);
+    return 0;
+}
+
+bool
+dentry_has_children(struct inode *dir)
+{
+    spin_lock(&dcache_lock);
+    bool any = !list_empty(&list_first(&dir->dentries, struct dentry, alias_link)->children);
+    spin_unlock(&dcache_lock);
+    return any;
 }
 
 bool

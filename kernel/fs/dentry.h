@@ -29,6 +29,7 @@ struct dentry {
     char *name;            /* D: name_inline, or allocated; "/" for a root */
     char name_inline[DENTRY_INLINE];
     uint32_t hash;
+    uint64_t position;      /* D: for getdents: grows with each name that is entered anywhere */
     struct list hash_link;  /* D */
     struct list sibling;    /* D: in parent->children */
     struct list children;   /* D */
@@ -47,38 +48,28 @@ struct dentry *dentry_find(struct dentry *parent, const char *name);
 struct dentry *dentry_find_locked(struct dentry *parent, const char *name);
 
 /*
- * dentry_alloc - memory for a name that will be entered.  NULL: no memory. dentry_discard: it
- * was not used.
- * dentry_enter - put it into the tree under @parent for @inode, whose reference passes to it.
- * One reference
- *                is the caller's. @parent's inode lock held, the name is not in the tree.  Does
- *                not sleep.
+ * dentry_alloc makes a dentry that is nowhere yet (NULL: no memory), dentry_discard frees one
+ * that was not used.  dentry_enter puts it under @parent for @inode, whose reference it takes
+ * over, and keeps one to itself for the caller.  @parent's inode lock is held, and the name is
+ * not in the tree; it does not sleep.  dentry_add does both; NULL: @inode is still the caller's.
  */
 struct dentry *dentry_alloc(const char *name) MUST_CHECK;
 void dentry_discard(struct dentry *d);
 void dentry_enter(struct dentry *d, struct dentry *parent, struct inode *inode);
-
-/*
- * dentry_add - enter name @name for @inode, whose reference passes to the dentry.
- * Locks:   @parent's inode lock held, and the name is not in the tree.
- * Returns: a referenced dentry, or NULL (no memory) with the inode's reference still the
- *          caller's.
- */
 struct dentry *dentry_add(struct dentry *parent, const char *name,
                           struct inode *inode) MUST_CHECK;
 
 /* The root of a file system; @inode's reference passes to it. NULL: no memory. */
 struct dentry *dentry_root(struct super *s, struct inode *inode) MUST_CHECK;
 
-/* The name has been removed. Parent's inode lock held; does not sleep. */
+/* The name has been removed. Parent's inode lock held, the caller has a reference. */
 void dentry_remove(struct dentry *d);
 
 /*
  * dentry_rename_prepare - memory for a later dentry_rename to @name; NULL in *spare if none is
  * needed.
  * dentry_rename - @d is now @name in @parent; uses *spare, and gives back in *spare what to
- * kfree.  Never fails.
- * Returns the old parent, whose reference is now the caller's to put.
+ * kfree.  Never fails. Returns the old parent, whose reference is now the caller's to put.
  */
 int dentry_rename_prepare(const char *name, char **spare) MUST_CHECK;
 struct dentry *dentry_rename(struct dentry *d, struct dentry *parent, const char *name,
@@ -105,13 +96,17 @@ ssize_t dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t siz
 /* A name of @inode, referenced, or NULL. */
 struct dentry *dentry_of_inode(struct inode *inode);
 
+/*
+ * For directories whose names are all in the tree (SUPER_IN_MEMORY), directory locked:
+ * dentry_getdents is inode_ops.getdents; dentry_has_children tells whether there are any.
+ */
+int dentry_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx);
+bool dentry_has_children(struct inode *dir);
+
 /* True if a directory has a name in the tree already. */
 bool dentry_known(struct inode *inode);
 
-/*
- * Drops unused dentries, oldest first, until at most @keep are unused. Returns how many.
- * Sleeps, no lock held.
- */
+/* Drops the oldest unused dentries but @keep. Returns how many. Sleeps, no lock held. */
 unsigned dentry_shrink(unsigned keep);
 /* The same when there are more than the machine's size allows; called now and then. */
 void dentry_trim(void);

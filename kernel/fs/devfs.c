@@ -3,81 +3,51 @@
  *
  * It is a tmpfs, so programs may add to it; the files are made when it is mounted.
  */
-#include "kernel/fs/devfs.h"
+#include "kernel/fs/super.h"
 
-#include "kernel/abi/errno.h"
 #include "kernel/dev/block.h"
 #include "kernel/fs/bdev.h"
 #include "kernel/fs/chrdev.h"
+#include "kernel/fs/path.h"
 #include "kernel/fs/tmpfs.h"
 
 static const struct {
-    const char *name, *target;
-} links[] = {
-    {"fd", "/proc/self/fd"},
-    {"stdin", "/proc/self/fd/0"},
-    {"stdout", "/proc/self/fd/1"},
-    {"stderr", "/proc/self/fd/2"},
+    const char *name;
+    struct make make;
+} fixed[] = {
+    {"fd", {.mode = S_IFLNK | S_IRWXUGO, .target = "/proc/self/fd"}},
+    {"stdin", {.mode = S_IFLNK | S_IRWXUGO, .target = "/proc/self/fd/0"}},
+    {"stdout", {.mode = S_IFLNK | S_IRWXUGO, .target = "/proc/self/fd/1"}},
+    {"stderr", {.mode = S_IFLNK | S_IRWXUGO, .target = "/proc/self/fd/2"}},
+    {"shm", {.mode = S_IFDIR | S_ISVTX | S_IRWXUGO}},
 };
 
 static int
-make_node(struct inode *dir, const char *name, mode_t mode, dev_t rdev)
+make_in(struct dentry *root, const char *name, const struct make *make)
 {
-    struct inode *made;
-    int err = dir->ops->create(dir, name, mode, rdev, &made);
+    struct path_last l = {.parent = root, .name = name};
 
-    if (err == 0)
-        inode_put(made);
-    return err;
+    return path_make(&l, make, NULL);
 }
 
+/* When memory is short while booting, what was made stays: nothing will run anyhow. */
 static int
-make_devices(struct inode *dir)
+devfs_populate(struct dentry *root)
 {
     struct block_device *b;
     int err = 0;
 
+    root->inode->mode = S_IFDIR | 0755;
     for (const struct chrdev *d = chrdev_table; d->name != NULL && err == 0; d++)
-        err = make_node(dir, d->name, S_IFCHR | d->mode, d->number);
+        err = make_in(root, d->name,
+                      &(struct make){.mode = S_IFCHR | d->mode, .rdev = d->number});
     for (unsigned n = 0; err == 0 && (b = block_get(n)) != NULL; n++)
-        err = make_node(dir, b->name, S_IFBLK | 0600, bdev_number(b));
+        err = make_in(root, b->name,
+                      &(struct make){.mode = S_IFBLK | 0600, .rdev = bdev_number(b)});
+    for (unsigned n = 0; n < ARRAY_SIZE(fixed) && err == 0; n++)
+        err = make_in(root, fixed[n].name, &fixed[n].make);
     return err;
 }
 
-static int
-make_links(struct inode *dir)
-{
-    struct inode *made;
-    int err = 0;
-
-    for (unsigned n = 0; n < ARRAY_SIZE(links) && err == 0; n++) {
-        err = dir->ops->symlink(dir, links[n].name, links[n].target, &made);
-        if (err == 0)
-            inode_put(made);
-    }
-    if (err == 0) {
-        err = dir->ops->mkdir(dir, "shm", S_IFDIR | S_ISVTX | S_IRWXUGO, &made);
-        if (err == 0)
-            inode_put(made);
-    }
-    return err;
-}
-
-static int
-devfs_mount(struct super *s)
-{
-    int err = tmpfs_mount(s);
-
-    if (err != 0)
-        return err;
-    struct inode *dir = s->root_inode;
-    dir->mode = S_IFDIR | 0755;
-    mutex_lock(&dir->lock);
-    err = make_devices(dir);
-    if (err == 0)
-        err = make_links(dir);
-    mutex_unlock(&dir->lock);
-    return err; /* out of memory while booting: what was made stays, nothing will run anyhow */
-}
-
-struct fs_type devfs_type = {.name = "devtmpfs", .mount = devfs_mount};
+struct fs_type devfs_type = {
+    .name = "devtmpfs", .mount = tmpfs_mount, .populate = devfs_populate};

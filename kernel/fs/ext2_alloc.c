@@ -74,9 +74,7 @@ is_power_of(uint32_t n, uint32_t base)
     return n == 1;
 }
 
-/*
- * With SPARSE_SUPER only groups 0, 1 and powers of 3, 5 and 7 carry a copy of the superblock.
- */
+/* With SPARSE_SUPER only groups 0, 1 and powers of 3, 5 and 7 have copies of the superblock. */
 bool
 ext2_group_has_super(const struct ext2_fs *fs, uint32_t group)
 {
@@ -114,51 +112,127 @@ ext2_block_valid(const struct ext2_fs *fs, uint32_t block, uint32_t count)
 
 /* The last blocks are root's, so that it can still repair things. */
 static bool
-may_take_blocks(const struct ext2_fs *fs, uint64_t count)
+may_take_block(const struct ext2_fs *fs)
 {
     const struct cred *cred = current_thread()->cred;
-    bool root = cred == NULL || cred_privileged_fs(cred) || cred->fsuid == fs->reserved_uid;
-    uint64_t reserved = root ? 0 : fs->reserved_blocks;
+    bool root = cred == NULL || cred_privileged_fs(cred);
 
-    return fs->free_blocks >= reserved + count;
+    return fs->free_blocks > (root ? 0 : fs->reserved_blocks);
+}
+
+/* True if no file may have inode @ino: the first few are for the file system itself. */
+static bool
+is_system_inode(const struct ext2_fs *fs, uint32_t ino)
+{
+    return ino < fs->first_ino;
+}
+
+/* One of the two bitmaps of a group. */
+struct bitmap {
+    const char *what; /* its bits are */
+    struct ext2_group *group;
+    uint32_t place;        /* the block that it lies in */
+    uint32_t first, count; /* its bits stand for [first, first + count) */
+    uint32_t *group_free;
+    uint64_t *fs_free;
+    bool (*is_system)(const struct ext2_fs *fs, uint32_t n);
+};
+
+static struct bitmap
+block_bitmap(struct ext2_fs *fs, uint32_t group)
+{
+    struct ext2_group *g = &fs->group[group];
+    uint32_t first = ext2_group_first_block(fs, group);
+
+    return (struct bitmap){
+        "block",
+        g,
+        g->block_bitmap,
+        first,
+        group_blocks(fs, group),
+        &g->free_blocks,
+        &fs->free_blocks,
+        is_system_block,
+    };
+}
+
+static struct bitmap
+inode_bitmap(struct ext2_fs *fs, uint32_t group)
+{
+    struct ext2_group *g = &fs->group[group];
+    uint32_t first = group * fs->inodes_per_group + 1;
+
+    return (struct bitmap){
+        "inode",
+        g,
+        g->inode_bitmap,
+        first,
+        fs->inodes_per_group,
+        &g->free_inodes,
+        &fs->free_inodes,
+        is_system_inode,
+    };
 }
 
 /*
- * group_take_block - take one free block of a group, at bit @from or as soon behind as there is
- * one. fs->lock held.  Returns 0, -ENOSPC when the group is full, -EIO, -ENOMEM.
+ * bitmap_take - take a number that is free, @goal or as soon behind it as there is one, else one
+ * before it.  fs->lock held.  Returns 0, -ENOSPC when all are taken, -EIO, -ENOMEM.
  */
 static int
-group_take_block(struct ext2_fs *fs, uint32_t group, uint32_t from, uint32_t *out)
+bitmap_take(struct ext2_fs *fs, const struct bitmap *m, uint32_t goal, uint32_t *out)
 {
-    struct ext2_group *g = &fs->group[group];
-    uint32_t nbits = group_blocks(fs, group);
+    uint32_t from = goal > m->first ? goal - m->first : 0;
     struct ext2_buf buf;
 
-    if (g->free_blocks == 0)
+    if (*m->group_free == 0)
         return -ENOSPC;
-    int err = ext2_buf_get(fs, g->block_bitmap, &buf);
+    int err = ext2_buf_get(fs, m->place, &buf);
     if (err != 0)
         return err;
-
-    uint32_t bit = bit_find_clear(buf.data, from, nbits);
-    if (bit == nbits)
-        bit = bit_find_clear(buf.data, 0, MIN(from, nbits));
-    uint32_t block = ext2_group_first_block(fs, group) + bit;
-    if (bit == MIN(from, nbits) && (bit == nbits || bit_get(buf.data, bit))) {
-        ext2_corrupt(fs, "group %u counts %u free blocks, its bitmap none", group,
-                     g->free_blocks);
-        g->free_blocks = 0;
+    uint32_t bit = bit_find_clear(buf.data, from, m->count);
+    if (bit >= m->count)
+        bit = bit_find_clear(buf.data, 0, m->count);
+    *out = m->first + bit;
+    if (bit == m->count) {
+        ext2_corrupt(fs, "%u free %ss counted, none in the bitmap at %u", *m->group_free,
+                     m->what, m->place);
+        *m->group_free = 0;
         err = -ENOSPC;
-    } else if (is_system_block(fs, block)) {
-        err = ext2_corrupt(fs, "the bitmap says that block %u of the metadata is free", block);
+    } else if (m->is_system(fs, *out)) {
+        err =
+            ext2_corrupt(fs, "the bitmap says that the system's %s %u is free", m->what, *out);
     } else {
         bit_set(buf.data, bit);
-        g->free_blocks--;
-        g->dirty = true;
-        fs->free_blocks -= MIN(fs->free_blocks, 1);
-        *out = block;
+        *m->group_free -= 1;
+        *m->fs_free -= MIN(*m->fs_free, 1);
+        m->group->dirty = true;
     }
     ext2_buf_put(fs, &buf, err == 0);
+    return err;
+}
+
+/* Gives back [n, n + count), which lie in one bitmap. fs->lock held. 0, -EIO, -ENOMEM. */
+static int
+bitmap_give(struct ext2_fs *fs, const struct bitmap *m, uint32_t n, uint32_t count)
+{
+    uint32_t freed = 0;
+    struct ext2_buf buf;
+
+    int err = ext2_buf_get_patiently(fs, m->place, &buf);
+    if (err != 0)
+        return err;
+    for (uint32_t bit = n - m->first; bit < n - m->first + count; bit++) {
+        if (!bit_get(buf.data, bit)) {
+            err = ext2_corrupt(fs, "%s %u is freed and was free", m->what, m->first + bit);
+            continue;
+        }
+        bit_clear(buf.data, bit);
+        freed++;
+    }
+    *m->group_free += freed;
+    *m->fs_free += freed;
+    m->group->dirty = true;
+    ext2_buf_put(fs, &buf, freed > 0);
     return err;
 }
 
@@ -168,45 +242,15 @@ ext2_block_alloc(struct ext2_fs *fs, uint32_t goal, uint32_t *out)
     if (goal < fs->first_data_block || goal >= fs->blocks_count)
         goal = fs->first_data_block;
     uint32_t group = (goal - fs->first_data_block) / fs->blocks_per_group;
-    uint32_t from = (goal - fs->first_data_block) % fs->blocks_per_group;
     int err = -ENOSPC;
 
     mutex_lock(&fs->lock);
-    if (may_take_blocks(fs, 1)) {
-        for (uint32_t i = 0; i < fs->groups && err == -ENOSPC; i++) {
-            err = group_take_block(fs, group, from, out);
-            group = (group + 1) % fs->groups;
-            from = 0;
-        }
+    for (uint32_t i = 0; may_take_block(fs) && i < fs->groups && err == -ENOSPC; i++) {
+        struct bitmap m = block_bitmap(fs, group);
+        err = bitmap_take(fs, &m, i == 0 ? goal : 0, out);
+        group = (group + 1) % fs->groups;
     }
     mutex_unlock(&fs->lock);
-    return err;
-}
-
-/* Frees the blocks [block, block + count), which lie in one group. fs->lock held. */
-static int
-group_give_blocks(struct ext2_fs *fs, uint32_t group, uint32_t block, uint32_t count)
-{
-    struct ext2_group *g = &fs->group[group];
-    uint32_t bit = block - ext2_group_first_block(fs, group);
-    uint32_t freed = 0;
-    struct ext2_buf buf;
-
-    int err = ext2_buf_get_patiently(fs, g->block_bitmap, &buf);
-    if (err != 0)
-        return err;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!bit_get(buf.data, bit + i)) {
-            err = ext2_corrupt(fs, "block %u is freed and was free", block + i);
-            continue;
-        }
-        bit_clear(buf.data, bit + i);
-        freed++;
-    }
-    g->free_blocks += freed;
-    g->dirty = true;
-    fs->free_blocks += freed;
-    ext2_buf_put(fs, &buf, freed > 0);
     return err;
 }
 
@@ -220,10 +264,10 @@ ext2_block_free(struct ext2_fs *fs, uint32_t block, uint32_t count)
 
     mutex_lock(&fs->lock);
     while (count > 0) {
-        uint32_t group = (block - fs->first_data_block) / fs->blocks_per_group;
-        uint32_t room = ext2_group_first_block(fs, group) + group_blocks(fs, group) - block;
-        uint32_t n = MIN(count, room);
-        int err = group_give_blocks(fs, group, block, n);
+        struct bitmap m =
+            block_bitmap(fs, (block - fs->first_data_block) / fs->blocks_per_group);
+        uint32_t n = MIN(count, m.first + m.count - block);
+        int err = bitmap_give(fs, &m, block, n);
 
         if (err != 0 && error == 0)
             error = err;
@@ -244,11 +288,10 @@ ext2_block_free(struct ext2_fs *fs, uint32_t block, uint32_t count)
 static uint32_t
 inode_goal_group(const struct ext2_fs *fs, uint32_t parent, bool dir)
 {
-    uint32_t parent_group = (parent - 1) / fs->inodes_per_group;
-    uint32_t best = parent_group, best_free = 0;
+    uint32_t best = (parent - 1) / fs->inodes_per_group, best_free = 0;
 
     if (!dir || parent != EXT2_ROOT_INO)
-        return parent_group;
+        return best;
     for (uint32_t i = 0; i < fs->groups; i++) {
         const struct ext2_group *g = &fs->group[i];
         if (g->free_inodes < fs->free_inodes / fs->groups || g->free_blocks <= best_free)
@@ -259,40 +302,6 @@ inode_goal_group(const struct ext2_fs *fs, uint32_t parent, bool dir)
     return best;
 }
 
-/* Takes the first free inode of a group. fs->lock held.  Returns 0, -ENOSPC, -EIO, -ENOMEM. */
-static int
-group_take_inode(struct ext2_fs *fs, uint32_t group, bool dir, uint32_t *out)
-{
-    struct ext2_group *g = &fs->group[group];
-    struct ext2_buf buf;
-
-    if (g->free_inodes == 0)
-        return -ENOSPC;
-    int err = ext2_buf_get(fs, g->inode_bitmap, &buf);
-    if (err != 0)
-        return err;
-
-    uint32_t bit = bit_find_clear(buf.data, 0, fs->inodes_per_group);
-    uint32_t ino = group * fs->inodes_per_group + bit + 1;
-    if (bit == fs->inodes_per_group) {
-        ext2_corrupt(fs, "group %u counts %u free inodes, its bitmap none", group,
-                     g->free_inodes);
-        g->free_inodes = 0;
-        err = -ENOSPC;
-    } else if (ino < fs->first_ino) {
-        err = ext2_corrupt(fs, "the bitmap says that the reserved inode %u is free", ino);
-    } else {
-        bit_set(buf.data, bit);
-        g->free_inodes--;
-        g->used_dirs += dir;
-        g->dirty = true;
-        fs->free_inodes -= MIN(fs->free_inodes, 1);
-        *out = ino;
-    }
-    ext2_buf_put(fs, &buf, err == 0);
-    return err;
-}
-
 int
 ext2_inode_alloc(struct ext2_fs *fs, uint32_t parent, bool dir, uint32_t *out)
 {
@@ -301,7 +310,10 @@ ext2_inode_alloc(struct ext2_fs *fs, uint32_t parent, bool dir, uint32_t *out)
     mutex_lock(&fs->lock);
     uint32_t group = inode_goal_group(fs, parent, dir);
     for (uint32_t i = 0; i < fs->groups && err == -ENOSPC; i++) {
-        err = group_take_inode(fs, group, dir, out);
+        struct bitmap m = inode_bitmap(fs, group);
+        err = bitmap_take(fs, &m, 0, out);
+        if (err == 0)
+            m.group->used_dirs += dir;
         group = (group + 1) % fs->groups;
     }
     mutex_unlock(&fs->lock);
@@ -311,27 +323,12 @@ ext2_inode_alloc(struct ext2_fs *fs, uint32_t parent, bool dir, uint32_t *out)
 int
 ext2_inode_free(struct ext2_fs *fs, uint32_t ino, bool dir)
 {
-    uint32_t group = (ino - 1) / fs->inodes_per_group;
-    uint32_t bit = (ino - 1) % fs->inodes_per_group;
-    struct ext2_group *g = &fs->group[group];
-    struct ext2_buf buf;
-
     ASSERT(ino >= fs->first_ino && ino <= fs->inodes_count);
     mutex_lock(&fs->lock);
-    int err = ext2_buf_get_patiently(fs, g->inode_bitmap, &buf);
-    if (err == 0) {
-        bool used = bit_get(buf.data, bit);
-        if (used) {
-            bit_clear(buf.data, bit);
-            g->free_inodes++;
-            g->used_dirs -= MIN(g->used_dirs, dir ? 1U : 0U);
-            g->dirty = true;
-            fs->free_inodes++;
-        } else {
-            err = ext2_corrupt(fs, "inode %u is freed and was free", ino);
-        }
-        ext2_buf_put(fs, &buf, used);
-    }
+    struct bitmap m = inode_bitmap(fs, (ino - 1) / fs->inodes_per_group);
+    int err = bitmap_give(fs, &m, ino, 1);
+    if (err == 0)
+        m.group->used_dirs -= MIN(m.group->used_dirs, dir ? 1U : 0U);
     mutex_unlock(&fs->lock);
     return err;
 }

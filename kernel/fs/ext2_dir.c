@@ -35,28 +35,29 @@ dirent_next(struct ext2_dirent *de)
     return (struct ext2_dirent *)((char *)de + de->rec_len);
 }
 
+/* The types of entries as getdents has them, by EXT2_FT_xxx. */
+static const uint8_t dt_of_type[] = {
+    [EXT2_FT_REG] = DT_REG,     [EXT2_FT_DIR] = DT_DIR,   [EXT2_FT_CHR] = DT_CHR,
+    [EXT2_FT_BLK] = DT_BLK,     [EXT2_FT_FIFO] = DT_FIFO, [EXT2_FT_SOCK] = DT_SOCK,
+    [EXT2_FT_SYMLINK] = DT_LNK,
+};
+
 static uint8_t
 dirent_type(const struct ext2_fs *fs, mode_t mode)
 {
-    static const uint8_t type[16] = {
-        [DT_FIFO] = EXT2_FT_FIFO, [DT_CHR] = EXT2_FT_CHR, [DT_DIR] = EXT2_FT_DIR,
-        [DT_BLK] = EXT2_FT_BLK,   [DT_REG] = EXT2_FT_REG, [DT_LNK] = EXT2_FT_SYMLINK,
-        [DT_SOCK] = EXT2_FT_SOCK,
-    };
-    return fs->filetype ? type[DT_OF_MODE(mode)] : EXT2_FT_UNKNOWN;
+    uint8_t type = sizeof(dt_of_type) - 1;
+
+    while (type > 0 && dt_of_type[type] != DT_OF_MODE(mode))
+        type--;
+    return fs->filetype ? type : EXT2_FT_UNKNOWN;
 }
 
 static unsigned
 dirent_dt(const struct ext2_fs *fs, const struct ext2_dirent *de)
 {
-    static const uint8_t dt[] = {
-        [EXT2_FT_REG] = DT_REG,     [EXT2_FT_DIR] = DT_DIR,   [EXT2_FT_CHR] = DT_CHR,
-        [EXT2_FT_BLK] = DT_BLK,     [EXT2_FT_FIFO] = DT_FIFO, [EXT2_FT_SOCK] = DT_SOCK,
-        [EXT2_FT_SYMLINK] = DT_LNK,
-    };
-    if (!fs->filetype || de->file_type >= sizeof(dt))
-        return DT_UNKNOWN;
-    return dt[de->file_type];
+    bool known = fs->filetype && de->file_type < sizeof(dt_of_type);
+
+    return known ? dt_of_type[de->file_type] : DT_UNKNOWN;
 }
 
 /* Are the entries of a block such that one can walk from the first to the last? */
@@ -114,13 +115,14 @@ ext2_slot_put(struct inode *dir, struct ext2_slot *s, bool dirty)
 static bool
 dir_block_find(const struct dir_block *b, const char *name, size_t len, struct ext2_slot *s)
 {
-    struct ext2_dirent *prev = NULL;
     struct ext2_dirent *de = (struct ext2_dirent *)b->start;
 
-    for (; (char *)de < b->end; prev = de, de = dirent_next(de)) {
-        if (de->inode == 0 || de->name_len != len || memcmp(de->name, name, len) != 0)
+    for (; (char *)de < b->end; de = dirent_next(de)) {
+        /* Names that were numbered differ at their ends: that saves most comparisons. */
+        if (de->inode == 0 || de->name_len != len || de->name[len - 1] != name[len - 1] ||
+            memcmp(de->name, name, len) != 0)
             continue;
-        *s = (struct ext2_slot){b->frame, de, prev};
+        *s = (struct ext2_slot){b->frame, de};
         return true;
     }
     return false;
@@ -147,16 +149,11 @@ ext2_dir_find(struct inode *dir, const char *name, struct ext2_slot *s)
 int
 ext2_dir_dotdot(struct inode *dir, struct ext2_slot *s)
 {
-    struct ext2_fs *fs = ext2_fs_of(dir);
-    struct dir_block b;
+    int err = ext2_dir_find(dir, "..", s);
 
-    int err = dir_block_get(dir, 0, &b);
-    if (err != 0)
+    if (err != -ENOENT)
         return err;
-    if (dir_block_find(&b, "..", 2, s))
-        return 0;
-    dir_block_put(dir, &b);
-    return ext2_corrupt(fs, "directory %lu has no \"..\"", dir->ino);
+    return ext2_corrupt(ext2_fs_of(dir), "directory %lu has no \"..\"", dir->ino);
 }
 
 static void
@@ -246,12 +243,13 @@ ext2_dir_add(struct inode *dir, const char *name, uint32_t ino, mode_t mode)
 {
     struct ext2_fs *fs = ext2_fs_of(dir);
     unsigned need = EXT2_DIRENT_SIZE(strlen(name));
+    struct ext2_inode *ei = ext2_inode_of(dir);
     struct ext2_dirent *room = NULL;
     struct dir_block b;
     int err;
 
-    for (uint64_t offset = 0; offset < inode_size(dir); offset += fs->block_size) {
-        err = dir_block_get(dir, offset, &b);
+    for (; ei->full < inode_size(dir); ei->full += fs->block_size) {
+        err = dir_block_get(dir, ei->full, &b);
         if (err != 0)
             return err;
         room = dir_block_find_room(&b, need);
@@ -271,14 +269,22 @@ ext2_dir_add(struct inode *dir, const char *name, uint32_t ino, mode_t mode)
     return 0;
 }
 
+/* The entry before it becomes longer; the first one of a block is marked as free. */
 void
 ext2_dir_remove(struct inode *dir, struct ext2_slot *s)
 {
-    if (s->prev != NULL)
-        s->prev->rec_len = (uint16_t)(s->prev->rec_len + s->de->rec_len);
-    else
+    uintptr_t block = ROUND_DOWN((uintptr_t)s->de, (uintptr_t)ext2_fs_of(dir)->block_size);
+    struct ext2_dirent *prev = (struct ext2_dirent *)block;
+
+    if (prev == s->de) {
         s->de->inode = 0;
+    } else {
+        while (dirent_next(prev) != s->de)
+            prev = dirent_next(prev);
+        prev->rec_len = (uint16_t)(prev->rec_len + s->de->rec_len);
+    }
     ext2_slot_put(dir, s, true);
+    ext2_inode_of(dir)->full = 0;
     dir_drop_index(dir);
 }
 
@@ -334,10 +340,7 @@ ext2_dir_is_empty(struct inode *dir)
     return empty;
 }
 
-/*
- * Emits the entries of one block that begin at or behind *pos. Returns false when told to
- * stop.
- */
+/* Emits a block's entries that begin at or behind *pos. Returns false when told to stop. */
 static bool
 dir_block_emit(const struct ext2_fs *fs, const struct dir_block *b, uint64_t block_pos,
                uint64_t *pos, const struct emitter *e)
@@ -357,10 +360,7 @@ dir_block_emit(const struct ext2_fs *fs, const struct dir_block *b, uint64_t blo
     return true;
 }
 
-/*
- * A position that is no longer the beginning of an entry (it was merged into the one before it)
- * means the next entry behind it.
- */
+/* A position that is no entry's any more (it was merged) means the next entry behind it. */
 int
 ext2_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx)
 {

@@ -40,6 +40,27 @@ zero_behind_end(struct object *o, pgidx_t index, struct frame **frames, unsigned
     }
 }
 
+/* Moves pages to or from the blocks that they have; a page's hole is read as zeros. */
+static int
+transfer(struct ext2_fs *fs, struct frame **frames, unsigned n, const uint32_t *block,
+         bool write)
+{
+    unsigned per_page = blocks_per_page(fs);
+    struct ext2_run run;
+
+    ext2_run_begin(&run, fs, write);
+    for (unsigned i = 0; i < n * per_page; i++) {
+        struct frame *f = frames[i / per_page];
+        size_t offset = (size_t)(i % per_page) << fs->block_shift;
+
+        if (block[i] != 0)
+            ext2_run_add(&run, block[i], frame_addr(f) + offset, fs->block_size);
+        else if (!write)
+            memset((char *)frame_data(f) + offset, 0, fs->block_size);
+    }
+    return ext2_run_finish(&run);
+}
+
 static int
 file_read_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
@@ -52,21 +73,10 @@ file_read_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned
     mutex_lock(&ei->map_lock);
     int err = ext2_map_get(ei, index * per_page, n * per_page, block);
     mutex_unlock(&ei->map_lock);
-    if (err != 0)
-        return err;
-
-    struct ext2_batch *b = ext2_batch_begin(fs, false);
-    for (unsigned i = 0; i < n * per_page; i++) {
-        struct frame *f = frames[i / per_page];
-        size_t offset = (size_t)(i % per_page) << fs->block_shift;
-
-        if (block[i] == 0)
-            memset((char *)frame_data(f) + offset, 0, fs->block_size);
-        else
-            ext2_batch_add(b, block[i], frame_addr(f) + offset, fs->block_size);
-    }
-    err = ext2_batch_finish(b);
-    zero_behind_end(o, index, frames, n);
+    if (err == 0)
+        err = transfer(fs, frames, n, block, false);
+    if (err == 0)
+        zero_behind_end(o, index, frames, n);
     return err;
 }
 
@@ -104,10 +114,7 @@ fill_late(struct ext2_inode *ei, uint64_t first, struct frame **frames, unsigned
     return err;
 }
 
-/*
- * M is held until the bytes are on the disk: a truncation in between would give the blocks
- * away.
- */
+/* M is held until the bytes are on the disk: a truncation would give the blocks away. */
 static int
 file_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
@@ -121,49 +128,34 @@ file_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigne
     int err = ext2_map_get(ei, index * per_page, n * per_page, block);
     if (err == 0)
         err = fill_late(ei, index * per_page, frames, n, block);
-    if (err == 0) {
-        struct ext2_batch *b = ext2_batch_begin(fs, true);
-        for (unsigned i = 0; i < n * per_page; i++) {
-            size_t offset = (size_t)(i % per_page) << fs->block_shift;
-            if (block[i] != 0)
-                ext2_batch_add(b, block[i], frame_addr(frames[i / per_page]) + offset,
-                               fs->block_size);
-        }
-        err = ext2_batch_finish(b);
-    }
+    if (err == 0)
+        err = transfer(fs, frames, n, block, true);
     mutex_unlock(&ei->map_lock);
     return err;
 }
 
-/* How many of the @n blocks are holes. */
-static unsigned
-count_holes(const uint32_t *block, unsigned n)
-{
-    unsigned holes = 0;
-
-    for (unsigned i = 0; i < n; i++)
-        holes += block[i] == 0;
-    return holes;
-}
-
-/* Fills the holes of the page @index, which is in the cache, pinned. *filled: how many were. */
+/*
+ * What page @index has on the disk.  @fill: its holes are filled, and the page is in the cache,
+ * pinned.  Returns the number of holes that there were, or -Exxx.
+ */
 static int
-fill_page(struct ext2_inode *ei, pgidx_t index, unsigned *filled)
+page_holes(struct ext2_inode *ei, pgidx_t index, bool fill)
 {
     unsigned per_page = blocks_per_page(ext2_fs_of(&ei->inode));
     uint32_t block[BLOCKS_PER_PAGE_MAX];
+    int holes = 0;
 
-    *filled = 0;
     mutex_lock(&ei->map_lock);
     int err = ext2_map_get(ei, index * per_page, per_page, block);
     for (unsigned i = 0; i < per_page && err == 0; i++) {
         if (block[i] != 0)
             continue;
-        err = ext2_map_alloc(ei, index * per_page + i, &block[i]);
-        *filled += err == 0;
+        holes++;
+        if (fill)
+            err = ext2_map_alloc(ei, index * per_page + i, &block[i]);
     }
     mutex_unlock(&ei->map_lock);
-    return err;
+    return err != 0 ? err : holes;
 }
 
 static int
@@ -171,28 +163,22 @@ file_prepare_write(struct object *o, pgidx_t index)
 {
     struct ext2_inode *ei = ext2_inode_of(inode_of_object(o));
     struct ext2_fs *fs = ext2_fs_of(&ei->inode);
-    unsigned per_page = blocks_per_page(fs), filled;
-    uint32_t block[BLOCKS_PER_PAGE_MAX];
     struct frame *f;
 
     int err = ext2_begin_change(fs);
-    if (err == 0 && index >= LARGE_FILE_SIZE / PAGE_SIZE - 1)
-        err = ext2_allow_large_file(fs);
     if (err != 0)
         return err;
-    mutex_lock(&ei->map_lock);
-    err = ext2_map_get(ei, index * per_page, per_page, block);
-    mutex_unlock(&ei->map_lock);
-    unsigned holes = err != 0 ? 0 : count_holes(block, per_page);
-    if (holes == 0)
-        return err;
-
-    err = object_get_page(o, index, holes == per_page, &f);
+    if (index >= LARGE_FILE_SIZE / PAGE_SIZE - 1)
+        ext2_allow_large_file(fs);
+    int holes = page_holes(ei, index, false);
+    if (holes <= 0)
+        return holes;
+    err = object_get_page(o, index, holes == (int)blocks_per_page(fs), &f);
     if (err != 0)
         return err;
-    err = fill_page(ei, index, &filled);
-    object_put_page(o, f, filled > 0);
-    return err;
+    err = page_holes(ei, index, true);
+    object_put_page(o, f, true); /* also after an error: some holes may have been filled */
+    return MIN(err, 0);
 }
 
 const struct object_ops ext2_object_ops = {
@@ -238,12 +224,12 @@ ext2_truncate(struct inode *i, uint64_t size)
     uint64_t old = inode_size(i);
 
     int err = ext2_begin_change(fs);
-    if (err == 0 && size >= LARGE_FILE_SIZE)
-        err = ext2_allow_large_file(fs);
     if (err == 0 && size != old)
         err = zero_tail(i, MIN(size, old));
     if (err != 0)
         return err;
+    if (size >= LARGE_FILE_SIZE)
+        ext2_allow_large_file(fs);
 
     /* The pages go first: no page may be written to a block that is no longer the file's. */
     object_resize(&i->object, size);

@@ -43,7 +43,6 @@ struct ext2_super_block {
     uint32_t s_rev_level;
     uint16_t s_def_resuid;
     uint16_t s_def_resgid;
-    /* From here on only in revision 1. */
     uint32_t s_first_ino;
     uint16_t s_inode_size;
     uint16_t s_block_group_nr;
@@ -67,9 +66,7 @@ STATIC_ASSERT(offsetof(struct ext2_super_block, s_first_ino) == 84);
 #define EXT2_STATE_VALID 1 /* unmounted in order */
 #define EXT2_STATE_ERROR 2 /* errors were seen: e2fsck must look */
 
-/* s_rev_level */
-#define EXT2_REV_ORIGINAL 0 /* inodes of 128 bytes, first free inode 11, no features */
-#define EXT2_REV_DYNAMIC  1
+#define EXT2_REV_DYNAMIC 1 /* s_rev_level: the only one that is still made */
 
 /* s_feature_incompat: not to be mounted by who does not know them. */
 #define EXT2_INCOMPAT_FILETYPE 0x0002U
@@ -129,7 +126,7 @@ STATIC_ASSERT(offsetof(struct ext2_disk_inode, i_block) == 40);
 #define EXT2_FLAG_APPEND    0x0020U
 
 #define EXT2_ROOT_INO       2U
-#define EXT2_FIRST_INO_OLD  11U
+#define EXT2_FIRST_INO_MIN  11U
 #define EXT2_LINK_MAX       32000U
 #define EXT2_FAST_LINK_SIZE (EXT2_BLOCKS * 4) /* targets shorter than this lie in i_block */
 

@@ -17,10 +17,7 @@
 #include "kernel/lib/string.h"
 #include "mm/kmalloc.h"
 
-/*
- * Behind the 128 bytes, if the inode is larger: how much of it is in use, then the parts of
- * times.
- */
+/* Behind the 128 bytes of a larger inode: how much of it is in use, then parts of the times. */
 struct extra {
     uint16_t size; /* bytes from its own start that are in use */
     uint16_t checksum;
@@ -85,10 +82,7 @@ ext2_set_ops(struct inode *i)
     }
 }
 
-/*
- * Finds the bytes of inode @ino in its group's table.  Patient, as it serves the freeing of
- * inodes too.
- */
+/* Finds inode @ino in its group's table.  Patient, as it serves the freeing of inodes too. */
 static int
 table_get(struct ext2_fs *fs, ino_t ino, struct ext2_buf *buf, struct ext2_disk_inode **out)
 {
@@ -305,37 +299,6 @@ ext2_write_inode(struct inode *i)
 
 /* --- the end of an inode --- */
 
-/* A block of extended attributes may be shared; its header counts the users. */
-struct acl_header {
-    uint32_t magic;
-    uint32_t users;
-};
-#define ACL_MAGIC 0xea020000U
-
-static int
-acl_put(struct ext2_fs *fs, uint32_t block)
-{
-    struct ext2_buf buf;
-
-    if (!ext2_block_valid(fs, block, 1))
-        return ext2_corrupt(fs, "attribute block %u is no data block", block);
-    int err = ext2_buf_get_patiently(fs, block, &buf);
-    if (err != 0)
-        return err;
-    struct acl_header *h = buf.data;
-    if (h->magic != ACL_MAGIC || h->users == 0) {
-        ext2_buf_put(fs, &buf, false);
-        return ext2_corrupt(fs, "block %u does not hold attributes", block);
-    }
-    h->users--;
-    bool last = h->users == 0;
-    ext2_buf_put(fs, &buf, true);
-    if (!last)
-        return 0;
-    err = ext2_buf_forget(fs, block);
-    return err != 0 ? err : ext2_block_free(fs, block, 1);
-}
-
 /* Leaves in the table an inode that e2fsck knows to be deleted. */
 static int
 table_mark_deleted(struct ext2_fs *fs, ino_t ino)
@@ -352,15 +315,21 @@ table_mark_deleted(struct ext2_fs *fs, ino_t ino)
     return 0;
 }
 
-/* The steps go on after an error: what cannot be freed stays allocated, for e2fsck to find. */
+/*
+ * The steps go on after an error: what cannot be freed stays allocated, for e2fsck to find.
+ *
+ * SIMPLE: a block of extended attributes may be shared, and we do not count its users.  A file
+ * that has one stays where it is, without a name: the disk is not marked clean, and e2fsck
+ * will find it.
+ */
 void
 ext2_evict_inode(struct inode *i)
 {
     struct ext2_fs *fs = ext2_fs_of(i);
     struct ext2_inode *ei = ext2_inode_of(i);
-    int err = 0, err2;
+    int err = 0;
 
-    if (i->nlink > 0)
+    if (i->nlink > 0 || ei->file_acl != 0)
         return;
     __atomic_sub_fetch(&fs->orphans, 1, __ATOMIC_RELAXED);
     if (i->ino < fs->first_ino || ext2_begin_change(fs) != 0)
@@ -370,13 +339,7 @@ ext2_evict_inode(struct inode *i)
         err = ext2_map_truncate(ei, 0);
         mutex_unlock(&ei->map_lock);
     }
-    if (ei->file_acl != 0) {
-        mutex_lock(&fs->acl_lock);
-        err2 = acl_put(fs, ei->file_acl);
-        mutex_unlock(&fs->acl_lock);
-        err = err != 0 ? err : err2;
-    }
-    err2 = table_mark_deleted(fs, i->ino);
+    int err2 = table_mark_deleted(fs, i->ino);
     if (err2 == 0)
         err2 = ext2_inode_free(fs, (uint32_t)i->ino, S_ISDIR(i->mode));
     err = err != 0 ? err : err2;

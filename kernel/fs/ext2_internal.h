@@ -8,7 +8,7 @@
  *     ext2_file   pages of files, sizes
  *     ext2_map    which block holds which part of a file
  *     ext2_alloc  bitmaps
- *     ext2_io     blocks of metadata in the page cache; batches of disk requests
+ *     ext2_io     blocks of metadata in the page cache; runs of blocks to and from the disk
  *
  * Locks, in this order: I = inode lock; M = ei->map_lock, one inode's block pointers, held also
  * while its pages are written, so that no block gets a new owner during that; L = fs->lock,
@@ -31,7 +31,8 @@ struct ext2_group {
 struct ext2_fs {
     struct super *super;
     struct block_device *dev;
-    struct object meta; /* page n is block n: ext2_io.c */
+    struct object meta;          /* page n is block n: ext2_io.c */
+    struct ext2_super_block *sb; /* T to change; goes to the disk at sync */
 
     /* Geometry: set at mount. */
     uint32_t block_size, block_shift;
@@ -39,10 +40,8 @@ struct ext2_fs {
     uint32_t inodes_count, inodes_per_group, inode_size, first_ino;
     uint32_t groups, desc_blocks; /* blocks that the descriptors take */
     uint32_t table_blocks;        /* of one group's inode table */
-    uint32_t reserved_blocks;     /* for root and this user */
-    uid_t reserved_uid;
+    uint32_t reserved_blocks;     /* for root */
     bool filetype, sparse_super;
-    bool dynamic;          /* revision 1 */
     bool read_only;        /* device or features: nothing is ever written */
     bool errors_read_only; /* s_errors: damage makes it read-only */
 
@@ -53,16 +52,12 @@ struct ext2_fs {
     uint64_t free_inodes;     /* L */
 
     struct mutex state_lock;
+    bool sb_dirty;         /* something of it has changed */
     bool changed;          /* T to change: the disk says "not clean" since the first change */
-    bool large_file;       /* T: the superblock has LARGE_FILE */
     bool was_valid;        /* the disk said so at mount */
     uint32_t orphans;      /* atomic: inodes in use without a name */
     bool damaged;          /* ext2_corrupt was called, now or before */
     uint32_t damage_lines; /* in the log so far */
-
-    struct mutex acl_lock;   /* before L: counts of users in attribute blocks */
-    struct mutex spare_lock; /* spare_batch */
-    struct ext2_batch *spare_batch;
 };
 
 struct ext2_inode {
@@ -70,11 +65,11 @@ struct ext2_inode {
     struct mutex map_lock;
     uint32_t block[EXT2_BLOCKS]; /* M: i_block; in links the target, in devices their number */
     uint32_t flags;              /* I: i_flags */
-    uint32_t file_acl;           /* block of extended attributes, 0: none */
+    uint32_t file_acl;           /* block of extended attributes, 0: none; never looked into */
     uint32_t last_block; /* M: the block allocated last: the next one's goal is behind it */
-    uint64_t
-        end_block; /* M: blocks at and behind this one are not allocated, or may be trimmed */
-    bool fresh;    /* I: not yet in the inode table, which holds an older one's bytes */
+    uint64_t end_block;  /* M: no block from here on, or some that may be trimmed */
+    uint64_t full;       /* I: directories: up to here they had no room for a name lately */
+    bool fresh;          /* I: not yet in the inode table, which holds an older one's bytes */
 };
 
 #define EXT2_FLAG_INDEX 0x1000U /* a hashed directory */
@@ -98,11 +93,7 @@ extern const struct super_ops ext2_super_ops;
 /* Frees all of it; called when the last reference to the meta object has gone. */
 void ext2_fs_free(struct ext2_fs *fs);
 
-/*
- * ext2_corrupt - the disk holds what cannot be: log a line (the first few), and remember that
- * e2fsck must look. May turn the file system read-only.  Any lock, does not sleep.  Returns
- * -EIO.
- */
+/* The disk holds what cannot be: logs the first few, remembers it for e2fsck. Returns -EIO. */
 int ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*
@@ -111,31 +102,23 @@ int ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...) PRINTF_LIKE(2, 3);
  */
 int ext2_begin_change(struct ext2_fs *fs) MUST_CHECK;
 
-/*
- * A file is about to grow beyond 2 GiB: set LARGE_FILE.  Takes T; sleeps. 0, -EFBIG (revision
- * 0), -EIO, -ENOMEM.
- */
-int ext2_allow_large_file(struct ext2_fs *fs) MUST_CHECK;
+/* A file is about to grow beyond 2 GiB: sets LARGE_FILE. Takes T; sleeps. */
+void ext2_allow_large_file(struct ext2_fs *fs);
 
 /* --- ext2_io.c --- */
 
-/* Makes the spare batch.  0 or -ENOMEM.  ext2_io_done frees it. */
-int ext2_io_init(struct ext2_fs *fs) MUST_CHECK;
-void ext2_io_done(struct ext2_fs *fs);
-
-/*
- * ext2_batch_begin - start a series of transfers, all reads or all writes.
- * Between begin and finish no other batch may be begun by the thread (so no metadata read):
- * there may be but one.
- */
-struct ext2_batch *ext2_batch_begin(struct ext2_fs *fs, bool write);
-/*
- * Adds @len bytes at @pa, to or from the beginning of @block. May sleep until a request is
- * done.
- */
-void ext2_batch_add(struct ext2_batch *b, uint32_t block, paddr_t pa, uint32_t len);
-/* Waits for all of it and frees @b.  Returns 0 or the first error. */
-int ext2_batch_finish(struct ext2_batch *b) MUST_CHECK;
+/* Transfers one way, gathered into one request while they follow each other; on a stack. */
+struct ext2_run {
+    struct ext2_fs *fs;
+    uint64_t next; /* the sector behind what was gathered */
+    int error;     /* the first one */
+    struct block_request req;
+};
+void ext2_run_begin(struct ext2_run *r, struct ext2_fs *fs, bool write);
+/* Adds @len bytes at @pa, to or from the beginning of @block. May sleep. */
+void ext2_run_add(struct ext2_run *r, uint32_t block, paddr_t pa, uint32_t len);
+/* Sends the rest. Returns 0 or the first error. */
+int ext2_run_finish(struct ext2_run *r) MUST_CHECK;
 
 extern const struct object_ops ext2_meta_ops;
 
@@ -146,18 +129,12 @@ struct ext2_buf {
 };
 /* Reads block @block < blocks_count. Sleeps. 0, -EIO, -ENOMEM. */
 int ext2_buf_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
-/*
- * The same where things are freed, which is no time to give up: waits for memory, a second at
- * most.
- */
+/* The same where things are freed, no time to give up: waits for memory, a second at most. */
 int ext2_buf_get_patiently(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
 /* The same for a block that has just been allocated: zeros, nothing is read. */
 int ext2_buf_new(struct ext2_fs *fs, uint32_t block, struct ext2_buf *b) MUST_CHECK;
 void ext2_buf_put(struct ext2_fs *fs, struct ext2_buf *b, bool dirty);
-/*
- * @block, which nobody has pinned, is no longer metadata: nothing of it is written after the
- * return. 0 or -EIO.
- */
+/* Writes what is dirty of @block, which is no longer metadata and has no pins. 0 or -EIO. */
 int ext2_buf_forget(struct ext2_fs *fs, uint32_t block) MUST_CHECK;
 
 /* --- ext2_alloc.c --- */
@@ -169,17 +146,14 @@ bool ext2_group_has_super(const struct ext2_fs *fs, uint32_t group);
 bool ext2_block_valid(const struct ext2_fs *fs, uint32_t block, uint32_t count);
 
 /*
- * ext2_block_alloc - take a free block, @goal if possible, else one near it.
- * Takes L; sleeps. Returns 0, -ENOSPC (what is left may be root's alone), -EIO, -ENOMEM.
+ * ext2_block_alloc - take a free block, @goal if possible, else one near it. Takes L; sleeps.
+ * Returns 0, -ENOSPC (what is left may be root's alone), -EIO, -ENOMEM.
  */
 int ext2_block_alloc(struct ext2_fs *fs, uint32_t goal, uint32_t *out) MUST_CHECK;
 /* Gives blocks back. Takes L; sleeps. 0; -EIO, -ENOMEM: some stay allocated. */
 int ext2_block_free(struct ext2_fs *fs, uint32_t block, uint32_t count);
 
-/*
- * Takes a free inode number near that of the directory @parent. Takes L; sleeps. 0, -ENOSPC,
- * -EIO, -ENOMEM.
- */
+/* A free inode near that of directory @parent. Takes L; sleeps. 0, -ENOSPC, -EIO, -ENOMEM. */
 int ext2_inode_alloc(struct ext2_fs *fs, uint32_t parent, bool dir, uint32_t *out) MUST_CHECK;
 /* Gives one back. Takes L; sleeps. */
 int ext2_inode_free(struct ext2_fs *fs, uint32_t ino, bool dir);
@@ -202,8 +176,8 @@ int ext2_map_get(struct ext2_inode *ei, uint64_t first, unsigned n, uint32_t *ou
  */
 int ext2_map_alloc(struct ext2_inode *ei, uint64_t lblk, uint32_t *out) MUST_CHECK;
 /*
- * Frees all blocks of the file at and behind @first; the caller marks the inode dirty.
- * M held; sleeps. 0; -EIO, -ENOMEM: some stay allocated.
+ * Frees all blocks of the file at and behind @first; the caller marks the inode dirty. M held;
+ * sleeps. 0; -EIO, -ENOMEM: some stay allocated.
  */
 int ext2_map_truncate(struct ext2_inode *ei, uint64_t first);
 /* The number of blocks that the map can hold. */
@@ -235,7 +209,6 @@ int ext2_truncate(struct inode *i, uint64_t size);
 struct ext2_slot {
     struct frame *frame;
     struct ext2_dirent *de;
-    struct ext2_dirent *prev; /* the one before it in its block, or NULL */
 };
 void ext2_slot_put(struct inode *dir, struct ext2_slot *s, bool dirty);
 
@@ -247,14 +220,11 @@ int ext2_dir_add(struct inode *dir, const char *name, uint32_t ino, mode_t mode)
 void ext2_dir_remove(struct inode *dir, struct ext2_slot *s);
 /* Makes the entry name another inode, and puts the slot. */
 void ext2_dir_replace(struct inode *dir, struct ext2_slot *s, uint32_t ino, mode_t mode);
-/*
- * The first block of a new directory. Not yet reachable, so no lock. 0, -ENOSPC, -EIO,
- * -ENOMEM.
- */
+/* The first block of a new directory, which needs no lock yet. 0, -ENOSPC, -EIO, -ENOMEM. */
 int ext2_dir_make_empty(struct inode *dir, uint32_t parent) MUST_CHECK;
 /* 1, 0 or -Exxx. */
 int ext2_dir_is_empty(struct inode *dir) MUST_CHECK;
-/* Finds ".."; 0 and *s pinned, -EIO, -ENOMEM. The parent's I is enough. */
+/* The same for "..", which there must be, so -EIO if not. The parent's I is enough. */
 int ext2_dir_dotdot(struct inode *dir, struct ext2_slot *s) MUST_CHECK;
 int ext2_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx);
 

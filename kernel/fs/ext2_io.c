@@ -1,10 +1,9 @@
 /*
  * ext2_io.c - moves blocks between the disk and frames of the page cache.
  *
- * Two things live here.  A batch gathers pieces of frames into as few disk requests as the
- * blocks' order allows, and keeps several of them in flight.  The meta object is the page cache
- * of everything that is not file contents: bitmaps, inode tables, group descriptors, indirect
- * blocks.
+ * Two things live here.  A run gathers pieces of frames whose blocks follow each other into one
+ * disk request.  The meta object is the page cache of everything that is not file contents:
+ * bitmaps, inode tables, group descriptors, indirect blocks.
  *
  * Page n of the meta object holds block n, also when blocks are smaller than pages (the rest of
  * the page is then zero).  Blocks of 1 KiB that shared a page could be metadata beside a file's
@@ -27,122 +26,50 @@
 #define PATIENCE_TRIES 100
 #define PATIENCE_WAIT  (10 * NSEC_PER_MSEC)
 
-/* Requests in flight at once; the batch is to fit into one frame. */
-#define BATCH_REQUESTS 5
-
-struct ext2_batch {
-    struct ext2_fs *fs;
-    bool write;
-    bool busy[BATCH_REQUESTS]; /* submitted and not waited for */
-    unsigned open;             /* the request that is being filled */
-    int error;                 /* the first one */
-    struct block_request req[BATCH_REQUESTS];
-};
-STATIC_ASSERT(sizeof(struct ext2_batch) <= PAGE_SIZE);
-
-int
-ext2_io_init(struct ext2_fs *fs)
+void
+ext2_run_begin(struct ext2_run *r, struct ext2_fs *fs, bool write)
 {
-    mutex_init(&fs->spare_lock, "ext2 spare batch");
-    fs->spare_batch = kzalloc(sizeof(struct ext2_batch));
-    return fs->spare_batch == NULL ? -ENOMEM : 0;
+    r->fs = fs;
+    r->error = 0;
+    r->next = 0;
+    r->req = (struct block_request){.write = write};
+}
+
+/* Sends what has been gathered, and waits for it. */
+static void
+run_send(struct ext2_run *r)
+{
+    if (r->req.count == 0)
+        return;
+    block_submit(r->fs->dev, &r->req);
+    int err = block_wait(&r->req);
+    if (r->error == 0)
+        r->error = err;
+    r->req.count = 0;
 }
 
 void
-ext2_io_done(struct ext2_fs *fs)
+ext2_run_add(struct ext2_run *r, uint32_t block, paddr_t pa, uint32_t len)
 {
-    kfree(fs->spare_batch);
-    fs->spare_batch = NULL;
-}
+    uint64_t sector = (uint64_t)block << (r->fs->block_shift - 9);
 
-/* Never fails: when memory is gone, batches take turns with the spare one. */
-struct ext2_batch *
-ext2_batch_begin(struct ext2_fs *fs, bool write)
-{
-    struct ext2_batch *b = kzalloc(sizeof(*b));
-
-    if (b == NULL) {
-        mutex_lock(&fs->spare_lock);
-        b = fs->spare_batch;
-        memset(b, 0, sizeof(*b));
-    }
-    b->fs = fs;
-    b->write = write;
-    return b;
-}
-
-static void
-batch_wait_for(struct ext2_batch *b, unsigned i)
-{
-    if (!b->busy[i])
-        return;
-    int err = block_wait(&b->req[i]);
-    b->busy[i] = false;
-    if (err != 0 && b->error == 0)
-        b->error = err;
-}
-
-/* Sends the open request off and makes the next one empty. */
-static void
-batch_submit_open(struct ext2_batch *b)
-{
-    struct block_request *req = &b->req[b->open];
-
-    if (req->count == 0)
-        return;
-    b->busy[b->open] = true;
-    block_submit(b->fs->dev, req);
-
-    b->open = (b->open + 1) % BATCH_REQUESTS;
-    batch_wait_for(b, b->open);
-    memset(&b->req[b->open], 0, sizeof(b->req[b->open]));
-}
-
-/* True if the open request goes on at @sector and has room. */
-static bool
-batch_goes_on(struct block_request *req, uint64_t sector)
-{
-    uint64_t end = req->sector;
-
-    for (unsigned i = 0; i < req->count; i++)
-        end += req->segments[i].len / SECTOR_SIZE;
-    return end == sector && req->count < BLOCK_SEGMENTS_MAX;
-}
-
-void
-ext2_batch_add(struct ext2_batch *b, uint32_t block, paddr_t pa, uint32_t len)
-{
-    struct block_request *req = &b->req[b->open];
-    uint64_t sector = (uint64_t)block << (b->fs->block_shift - 9);
-
-    if (req->count > 0 && !batch_goes_on(req, sector)) {
-        batch_submit_open(b);
-        req = &b->req[b->open];
-    }
-    if (req->count == 0) {
-        req->write = b->write;
-        req->sector = sector;
-    }
-    struct block_segment *last = req->count == 0 ? NULL : &req->segments[req->count - 1];
-    if (last != NULL && last->addr + last->len == pa)
-        last->len += len;
+    if (sector != r->next || r->req.count == BLOCK_SEGMENTS_MAX)
+        run_send(r);
+    struct block_segment *last = r->req.segments + r->req.count;
+    if (r->req.count == 0)
+        r->req.sector = sector;
+    if (r->req.count > 0 && last[-1].addr + last[-1].len == pa)
+        last[-1].len += len;
     else
-        req->segments[req->count++] = (struct block_segment){.addr = pa, .len = len};
+        r->req.segments[r->req.count++] = (struct block_segment){pa, len};
+    r->next = sector + len / SECTOR_SIZE;
 }
 
 int
-ext2_batch_finish(struct ext2_batch *b)
+ext2_run_finish(struct ext2_run *r)
 {
-    batch_submit_open(b);
-    for (unsigned i = 0; i < BATCH_REQUESTS; i++)
-        batch_wait_for(b, i);
-
-    int error = b->error;
-    if (b == b->fs->spare_batch)
-        mutex_unlock(&b->fs->spare_lock);
-    else
-        kfree(b);
-    return error;
+    run_send(r);
+    return r->error;
 }
 
 /* --- the meta object --- */
@@ -157,17 +84,18 @@ static int
 meta_transfer(struct object *o, pgidx_t index, struct frame **frames, unsigned n, bool write)
 {
     struct ext2_fs *fs = meta_fs(o);
-    struct ext2_batch *b = ext2_batch_begin(fs, write);
+    struct ext2_run run;
 
+    ext2_run_begin(&run, fs, write);
     for (unsigned i = 0; i < n; i++) {
         bool exists = index + i < fs->blocks_count;
 
         if (!write && (!exists || fs->block_size < PAGE_SIZE))
             memset(frame_data(frames[i]), 0, PAGE_SIZE);
         if (exists)
-            ext2_batch_add(b, (uint32_t)(index + i), frame_addr(frames[i]), fs->block_size);
+            ext2_run_add(&run, (uint32_t)(index + i), frame_addr(frames[i]), fs->block_size);
     }
-    return ext2_batch_finish(b);
+    return ext2_run_finish(&run);
 }
 
 static int
@@ -180,12 +108,6 @@ static int
 meta_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigned n)
 {
     return meta_transfer(o, index, frames, n, true);
-}
-
-static int
-meta_prepare_write(struct object *o UNUSED, pgidx_t index UNUSED)
-{
-    return 0;
 }
 
 /* The object's references are the file system's: see ext2_super.c. */
@@ -206,7 +128,6 @@ meta_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
 const struct object_ops ext2_meta_ops = {
     .read_pages = meta_read_pages,
     .write_pages = meta_write_pages,
-    .prepare_write = meta_prepare_write,
     .keep_unwritten = true,
     .release = meta_release,
     .describe = meta_describe,

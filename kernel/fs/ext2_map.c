@@ -3,13 +3,12 @@
  *
  *     ei->block:  0 .. 11    12        13          14
  *                 |          |         |           |
- *                 data    [ind]      [dind]      [tind]       an indirect block is an array of
- *                          |          |           |           block_size / 4 block numbers, 0
- *                          for
- *                         data      [ind]...    [dind]...     a hole
+ *                 data      [ind]     [dind]      [tind]     an indirect block is an array of
+ *                             |         |           |        block_size / 4 block numbers,
+ *                            data     [ind]...    [dind]...  0 for a hole
  *
- * A path is the list of places to look at, from ei->block down to the data block.
- * Every number that comes from the disk is checked before it is used.
+ * A path is the list of places to look at, from ei->block down to the data block. Every number
+ * that comes from the disk is checked before it is used.
  *
  * Locks: all of this needs M of the inode (ei->map_lock).
  */
@@ -201,6 +200,15 @@ place_set(struct ext2_inode *ei, uint32_t table, uint32_t at, uint32_t value)
     return 0;
 }
 
+/* Gives blocks back that nothing points to yet. */
+static void
+chain_free(struct ext2_fs *fs, const uint32_t *chain, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (ext2_buf_forget(fs, chain[i]) == 0)
+            ext2_block_free(fs, chain[i], 1);
+}
+
 /*
  * chain_make - allocate the missing part of a path: @n blocks, of which all but the last are
  * indirect and point to the next one.  Nothing points to the first one yet.
@@ -213,11 +221,10 @@ chain_make(struct ext2_inode *ei, const struct path *p, unsigned n, uint32_t *ch
     unsigned made = 0;
     int err = 0;
 
-    for (; made < n && err == 0; made++) {
-        err =
-            ext2_block_alloc(fs, made == 0 ? map_goal(ei) : chain[made - 1] + 1, &chain[made]);
-        if (err != 0)
-            break;
+    while (made < n && err == 0) {
+        uint32_t goal = made == 0 ? map_goal(ei) : chain[made - 1] + 1;
+        err = ext2_block_alloc(fs, goal, &chain[made]);
+        made += err == 0;
     }
     for (unsigned i = 0; i + 1 < n && err == 0; i++) {
         err = ext2_buf_new(fs, chain[i], &buf);
@@ -228,9 +235,7 @@ chain_make(struct ext2_inode *ei, const struct path *p, unsigned n, uint32_t *ch
     }
     if (err == 0)
         return 0;
-    for (unsigned i = 0; i < made; i++)
-        if (ext2_buf_forget(fs, chain[i]) == 0)
-            ext2_block_free(fs, chain[i], 1);
+    chain_free(fs, chain, made);
     return err;
 }
 
@@ -255,9 +260,7 @@ ext2_map_alloc(struct ext2_inode *ei, uint64_t lblk, uint32_t *out)
         return err;
     err = place_set(ei, table, p.at[level], chain[0]);
     if (err != 0) {
-        for (unsigned i = 0; i < n; i++)
-            if (ext2_buf_forget(fs, chain[i]) == 0)
-                ext2_block_free(fs, chain[i], 1);
+        chain_free(fs, chain, n);
         return err;
     }
     ei->inode.blocks += (uint64_t)n << (fs->block_shift - 9);

@@ -1,9 +1,9 @@
 /*
  * ext2_name.c - names: what open, mkdir, link, unlink, rename and the like do to directories.
  *
- * Everything that can fail is done before anything that others can see: a new inode is
- * complete before its entry is added, and a rename has all its pages pinned before the first
- * entry changes.
+ * Everything that can fail is done before anything that others can see: a new inode is complete
+ * before its entry is added, and a rename has all its pages pinned before the first entry
+ * changes.
  *
  * A directory is believed to be in another one only if its ".." says so too.  So a damaged disk
  * cannot give a directory two parents or make it its own ancestor, and locks have their order.
@@ -66,10 +66,7 @@ name_lookup(struct inode *dir, const char *name, struct inode **out)
 
 /* --- creation --- */
 
-/*
- * From now on it lives as long as somebody uses it; the disk is not consistent before it is
- * evicted.
- */
+/* It lives on while somebody uses it; the disk is not consistent before it is evicted. */
 static void
 lose_last_link(struct inode *i)
 {
@@ -360,27 +357,6 @@ rename_enter(const struct rename *r)
     return err;
 }
 
-/*
- * Takes the old entry out. Its page has been pinned since before rename_enter, which may have
- * split the entry in front of it or behind it, but moves none: only @prev has to be found
- * again.
- */
-static void
-rename_leave(const struct rename *r, struct ext2_slot *old)
-{
-    uint32_t block_size = ext2_fs_of(r->inode)->block_size;
-    uint64_t offset = (uint64_t)((char *)old->de - (char *)frame_data(old->frame));
-    char *p = (char *)frame_data(old->frame) + ROUND_DOWN(offset, (uint64_t)block_size);
-
-    old->prev = NULL;
-    while (p < (char *)old->de) {
-        old->prev = (struct ext2_dirent *)p;
-        p += old->prev->rec_len;
-    }
-    ASSERT(p == (char *)old->de);
-    ext2_dir_remove(r->old_dir, old);
-}
-
 static void
 rename_count_links(const struct rename *r)
 {
@@ -420,10 +396,10 @@ name_rename(const struct rename *r)
     if (err != 0)
         goto put_dotdot;
 
-    /* From here on nothing can fail. */
+    /* Nothing can fail any more.  rename_enter moves no entry: the old one is in its place. */
     if (new_parent)
         ext2_dir_replace(r->inode, &dotdot, (uint32_t)r->new_dir->ino, S_IFDIR);
-    rename_leave(r, &old);
+    ext2_dir_remove(r->old_dir, &old);
     rename_count_links(r);
     return 0;
 

@@ -1,6 +1,14 @@
 /*
  * ext2_super.c - mounting, the counts, and the mark that says whether all is well.
  *
+ * We take revision 1, blocks of 1, 2 and 4 KiB, inodes of 128 and 256 bytes, and the features
+ * FILETYPE, SPARSE_SUPER and LARGE_FILE.  Other incompatible features are refused with a line in
+ * the log; other read-only-compatible ones give a read-only file system.  A damaged file system
+ * gives -EIO and a line in the log, never more.
+ *
+ * SIMPLE: no journal, no hashed directories (they are read linearly, and lose their index when
+ * changed), no extended attributes (they are kept, and e2fsck must free them).
+ *
  * The superblock and the group descriptors are judged whole at mount; what is needed of them is
  * kept in struct ext2_fs and struct ext2_group, and nothing is read from them again.  The
  * counts go back at each sync.
@@ -15,7 +23,6 @@
 
 #include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
-#include "kernel/fs/ext2.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
@@ -26,27 +33,16 @@
 #define DAMAGE_LINES    8 /* so that a ruin does not fill the log */
 #define ERRORS_CONTINUE 1
 
-static uint32_t
-super_block(const struct ext2_fs *fs)
-{
-    return EXT2_SUPER_OFFSET >> fs->block_shift;
-}
-
-/* Pins the superblock. */
-static int
-super_get(struct ext2_fs *fs, struct ext2_buf *buf, struct ext2_super_block **out)
-{
-    int err = ext2_buf_get(fs, super_block(fs), buf);
-
-    if (err == 0)
-        *out = (void *)((char *)buf->data + EXT2_SUPER_OFFSET % fs->block_size);
-    return err;
-}
-
+/* Writes the superblock. Nobody else looks at its place, so it does not go through the cache. */
 static int
 super_write(struct ext2_fs *fs)
 {
-    return object_sync(&fs->meta, super_block(fs), super_block(fs) + 1);
+    fs->sb_dirty = false;
+    int err = block_rw(fs->dev, true, EXT2_SUPER_OFFSET / SECTOR_SIZE, virt_to_phys(fs->sb),
+                       sizeof(*fs->sb));
+    if (err != 0)
+        fs->sb_dirty = true;
+    return err;
 }
 
 int
@@ -72,8 +68,6 @@ ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...)
 int
 ext2_begin_change(struct ext2_fs *fs)
 {
-    struct ext2_super_block *sb;
-    struct ext2_buf buf;
     int err = 0;
 
     if (READ_ONCE(fs->changed))
@@ -82,42 +76,22 @@ ext2_begin_change(struct ext2_fs *fs)
         return -EROFS;
     mutex_lock(&fs->state_lock);
     if (!fs->changed) {
-        err = super_get(fs, &buf, &sb);
-        if (err == 0) {
-            sb->s_state &= (uint16_t)~EXT2_STATE_VALID;
-            sb->s_mtime = (uint32_t)(clock_realtime() / NSEC_PER_SEC);
-            ext2_buf_put(fs, &buf, true);
-            err = super_write(fs);
-        }
-        if (err == 0)
-            WRITE_ONCE(fs->changed, true);
+        fs->sb->s_state &= (uint16_t)~EXT2_STATE_VALID;
+        fs->sb->s_mtime = (uint32_t)(clock_realtime() / NSEC_PER_SEC);
+        err = super_write(fs);
+        WRITE_ONCE(fs->changed, err == 0);
     }
     mutex_unlock(&fs->state_lock);
     return err;
 }
 
-int
+void
 ext2_allow_large_file(struct ext2_fs *fs)
 {
-    struct ext2_super_block *sb;
-    struct ext2_buf buf;
-    int err = 0;
-
-    if (READ_ONCE(fs->large_file))
-        return 0;
-    if (!fs->dynamic)
-        return -EFBIG;
     mutex_lock(&fs->state_lock);
-    if (!fs->large_file) {
-        err = super_get(fs, &buf, &sb);
-        if (err == 0) {
-            sb->s_feature_ro_compat |= EXT2_RO_COMPAT_LARGE_FILE;
-            ext2_buf_put(fs, &buf, true);
-            WRITE_ONCE(fs->large_file, true);
-        }
-    }
+    fs->sb->s_feature_ro_compat |= EXT2_RO_COMPAT_LARGE_FILE;
+    fs->sb_dirty = true;
     mutex_unlock(&fs->state_lock);
-    return err;
 }
 
 /* --- mount: judging --- */
@@ -137,10 +111,8 @@ check_features(struct super *s, const struct ext2_super_block *sb)
 
     if (sb->s_magic != EXT2_MAGIC)
         return refuse(s, "no ext2 superblock");
-    if (sb->s_rev_level > EXT2_REV_DYNAMIC)
-        return refuse(s, "unknown revision");
-    if (sb->s_rev_level == EXT2_REV_ORIGINAL)
-        return 0;
+    if (sb->s_rev_level != EXT2_REV_DYNAMIC)
+        return refuse(s, "its revision is not 1");
     if ((sb->s_feature_incompat & ~EXT2_INCOMPAT_FILETYPE) != 0) {
         kprintf("ext2 %s: incompatible features 0x%x\n", s->bdev->name,
                 sb->s_feature_incompat & ~EXT2_INCOMPAT_FILETYPE);
@@ -159,7 +131,7 @@ check_features(struct super *s, const struct ext2_super_block *sb)
 static const char *
 check_counts(const struct super *s, const struct ext2_super_block *sb)
 {
-    uint32_t inode_size = sb->s_rev_level == EXT2_REV_ORIGINAL ? 128 : sb->s_inode_size;
+    uint32_t inode_size = sb->s_inode_size;
 
     if (sb->s_log_block_size > 2)
         return "blocks must be of 1, 2 or 4 KiB";
@@ -185,19 +157,16 @@ check_counts(const struct super *s, const struct ext2_super_block *sb)
         return "bad number of inodes";
     if (sb->s_r_blocks_count > sb->s_blocks_count)
         return "bad number of reserved blocks";
-    if (sb->s_rev_level == EXT2_REV_DYNAMIC &&
-        (sb->s_first_ino < EXT2_FIRST_INO_OLD || sb->s_first_ino > sb->s_inodes_per_group))
+    if (sb->s_first_ino < EXT2_FIRST_INO_MIN || sb->s_first_ino > sb->s_inodes_per_group)
         return "bad first inode";
     return NULL;
 }
 
 static void
-take_geometry(struct ext2_fs *fs, const struct ext2_super_block *sb)
+take_geometry(struct ext2_fs *fs)
 {
-    bool dynamic = sb->s_rev_level == EXT2_REV_DYNAMIC;
-    uint32_t ro_compat = dynamic ? sb->s_feature_ro_compat : 0;
+    const struct ext2_super_block *sb = fs->sb;
 
-    fs->dynamic = dynamic;
     fs->block_shift = 10 + sb->s_log_block_size;
     fs->block_size = 1U << fs->block_shift;
     fs->blocks_count = sb->s_blocks_count;
@@ -205,27 +174,22 @@ take_geometry(struct ext2_fs *fs, const struct ext2_super_block *sb)
     fs->blocks_per_group = sb->s_blocks_per_group;
     fs->inodes_count = sb->s_inodes_count;
     fs->inodes_per_group = sb->s_inodes_per_group;
-    fs->inode_size = dynamic ? sb->s_inode_size : 128;
-    fs->first_ino = dynamic ? sb->s_first_ino : EXT2_FIRST_INO_OLD;
+    fs->inode_size = sb->s_inode_size;
+    fs->first_ino = sb->s_first_ino;
     fs->groups = sb->s_inodes_count / sb->s_inodes_per_group;
     fs->desc_blocks =
         (uint32_t)((fs->groups * sizeof(struct ext2_group_desc) + fs->block_size - 1) >>
                    fs->block_shift);
     fs->table_blocks = fs->inodes_per_group * fs->inode_size >> fs->block_shift;
     fs->reserved_blocks = sb->s_r_blocks_count;
-    fs->reserved_uid = sb->s_def_resuid;
-    fs->filetype = dynamic && (sb->s_feature_incompat & EXT2_INCOMPAT_FILETYPE) != 0;
-    fs->sparse_super = (ro_compat & EXT2_RO_COMPAT_SPARSE_SUPER) != 0;
-    fs->large_file = (ro_compat & EXT2_RO_COMPAT_LARGE_FILE) != 0;
+    fs->filetype = (sb->s_feature_incompat & EXT2_INCOMPAT_FILETYPE) != 0;
+    fs->sparse_super = (sb->s_feature_ro_compat & EXT2_RO_COMPAT_SPARSE_SUPER) != 0;
     fs->errors_read_only = sb->s_errors > ERRORS_CONTINUE;
     fs->was_valid = (sb->s_state & EXT2_STATE_VALID) != 0;
     fs->damaged = (sb->s_state & EXT2_STATE_ERROR) != 0;
 }
 
-/*
- * Is [block, block + count) inside group @group, behind its copies of superblock and
- * descriptors?
- */
+/* Are these blocks inside group @group, behind its copies of superblock and descriptors? */
 static bool
 inside_group(const struct ext2_fs *fs, uint32_t group, uint32_t block, uint32_t count)
 {
@@ -269,7 +233,7 @@ static int
 desc_get(struct ext2_fs *fs, uint32_t n, struct ext2_buf *buf, struct ext2_group_desc **out)
 {
     uint32_t per_block = fs->block_size / sizeof(struct ext2_group_desc);
-    uint32_t block = super_block(fs) + 1 + n / per_block;
+    uint32_t block = fs->first_data_block + 1 + n / per_block;
 
     if (block >= fs->blocks_count)
         return -EINVAL;
@@ -319,23 +283,24 @@ read_super_block(struct super *s, struct ext2_super_block **out)
     return 0;
 }
 
+/* Takes over @sb, also when there is no memory: NULL. */
 static struct ext2_fs *
-fs_alloc(struct super *s)
+fs_alloc(struct super *s, struct ext2_super_block *sb)
 {
     struct ext2_fs *fs = kzalloc(sizeof(*fs));
 
-    if (fs == NULL)
+    if (fs == NULL) {
+        kfree(sb);
         return NULL;
+    }
     fs->super = s;
     fs->dev = s->bdev;
+    fs->sb = sb;
     object_init(&fs->meta, OBJECT_FILE, &ext2_meta_ops);
     mutex_init(&fs->lock, "ext2 alloc");
     mutex_init(&fs->state_lock, "ext2 state");
-    mutex_init(&fs->acl_lock, "ext2 acl");
-    if (ext2_io_init(fs) == 0)
-        return fs;
-    kfree(fs);
-    return NULL;
+    take_geometry(fs);
+    return fs;
 }
 
 void
@@ -345,7 +310,7 @@ ext2_fs_free(struct ext2_fs *fs)
         return;
     if (fs->group != NULL)
         kvmap_free(fs->group, fs->group_pages);
-    ext2_io_done(fs);
+    kfree(fs->sb);
     kfree(fs);
 }
 
@@ -384,14 +349,14 @@ max_file_size(const struct ext2_fs *fs)
     return ROUND_DOWN(MIN(tree, (1UL << 41) - (1UL << 32)), PAGE_SIZE);
 }
 
+/* Takes over @sb. */
 static int
-mount_judged(struct super *s, const struct ext2_super_block *sb)
+mount_judged(struct super *s, struct ext2_super_block *sb)
 {
-    struct ext2_fs *fs = fs_alloc(s);
+    struct ext2_fs *fs = fs_alloc(s, sb);
 
     if (fs == NULL)
         return -ENOMEM;
-    take_geometry(fs, sb);
     fs->read_only = (s->flags & SUPER_READ_ONLY) != 0;
     s->private = fs;
     s->ops = &ext2_super_ops;
@@ -405,8 +370,12 @@ mount_judged(struct super *s, const struct ext2_super_block *sb)
         inode_evict_super(s);
         s->private = NULL;
         object_put(&fs->meta);
+        return err;
     }
-    return err;
+    if (!fs->was_valid)
+        kprintf("ext2 %s: was not unmounted in order; e2fsck should look at it\n",
+                s->bdev->name);
+    return 0;
 }
 
 static int
@@ -420,25 +389,20 @@ ext2_mount(struct super *s)
     if (s->bdev->read_only)
         s->flags |= SUPER_READ_ONLY;
     err = check_features(s, sb);
-    if (err == 0) {
-        const char *why = check_counts(s, sb);
-        err = why == NULL ? mount_judged(s, sb) : refuse(s, why);
-    }
-    if (err == 0 && (sb->s_state & EXT2_STATE_VALID) == 0)
-        kprintf("ext2 %s: was not unmounted in order; e2fsck should look at it\n",
-                s->bdev->name);
+    const char *why = err == 0 ? check_counts(s, sb) : NULL;
+    if (err == 0 && why == NULL)
+        return mount_judged(s, sb);
     kfree(sb);
-    return err;
+    return err != 0 ? err : refuse(s, why);
 }
 
 /* --- sync and the end --- */
 
-/* Brings the counts of all groups, and their sums, into the pages. */
+/* Brings the counts of all groups into their pages, and the sums into the superblock. */
 static int
 put_counts(struct ext2_fs *fs)
 {
     struct ext2_group_desc *d;
-    struct ext2_super_block *sb;
     struct ext2_buf buf;
     int err = 0;
 
@@ -456,42 +420,30 @@ put_counts(struct ext2_fs *fs)
         ext2_buf_put(fs, &buf, true);
         g->dirty = false;
     }
-    uint32_t free_blocks = (uint32_t)fs->free_blocks, free_inodes = (uint32_t)fs->free_inodes;
+    if (fs->sb->s_free_blocks_count != fs->free_blocks ||
+        fs->sb->s_free_inodes_count != fs->free_inodes)
+        fs->sb_dirty = true;
+    fs->sb->s_free_blocks_count = (uint32_t)fs->free_blocks;
+    fs->sb->s_free_inodes_count = (uint32_t)fs->free_inodes;
     mutex_unlock(&fs->lock);
-    if (err == 0)
-        err = super_get(fs, &buf, &sb);
-    if (err != 0)
-        return err;
-    uint16_t state = (uint16_t)(sb->s_state | (fs->damaged ? EXT2_STATE_ERROR : 0));
-    bool differs = sb->s_free_blocks_count != free_blocks ||
-                   sb->s_free_inodes_count != free_inodes || sb->s_state != state;
-    sb->s_state = state;
-    sb->s_free_blocks_count = free_blocks;
-    sb->s_free_inodes_count = free_inodes;
-    ext2_buf_put(fs, &buf, differs);
-    return 0;
+    return err;
 }
 
 /*
- * The last word: everything else is on the medium.  What was not in order at mount is not so
- * now, and files that have no name but could not be freed are for e2fsck.
+ * The superblock, with the last word when all else is on the medium: what was not in order at
+ * mount is not so now, and files that have no name but could not be freed are for e2fsck.
  */
 static int
-mark_state(struct ext2_fs *fs)
+put_state(struct ext2_fs *fs, bool final)
 {
-    struct ext2_super_block *sb;
-    struct ext2_buf buf;
-
     mutex_lock(&fs->state_lock);
-    int err = super_get(fs, &buf, &sb);
-    if (err == 0) {
-        sb->s_wtime = (uint32_t)(clock_realtime() / NSEC_PER_SEC);
-        if (fs->was_valid && !fs->damaged && fs->orphans == 0)
-            sb->s_state |= EXT2_STATE_VALID;
-        ext2_buf_put(fs, &buf, true);
-        err = super_write(fs);
-    }
-    if (err == 0)
+    if (fs->damaged)
+        fs->sb->s_state |= EXT2_STATE_ERROR;
+    else if (final && fs->was_valid && fs->orphans == 0)
+        fs->sb->s_state |= EXT2_STATE_VALID;
+    fs->sb->s_wtime = (uint32_t)(clock_realtime() / NSEC_PER_SEC);
+    int err = fs->sb_dirty || final ? super_write(fs) : 0;
+    if (err == 0 && final)
         WRITE_ONCE(fs->changed, false);
     mutex_unlock(&fs->state_lock);
     return err;
@@ -509,10 +461,9 @@ super_sync(struct super *s, bool final)
 
     if (err == 0)
         err = err2;
-    if (err != 0 || !final)
-        return err;
-    err = block_flush(fs->dev);
-    return err != 0 ? err : mark_state(fs);
+    if (err == 0 && final)
+        err = block_flush(fs->dev);
+    return err != 0 ? err : put_state(fs, final);
 }
 
 static void

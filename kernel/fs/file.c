@@ -106,7 +106,7 @@ file_put(struct file *f)
 {
     if (f == NULL || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    if (f->flock != 0)
+    if (f->flocked)
         flock_release(f);
     if (f->fops != NULL && (f->flags & O_PATH) == 0 && f->fops->release != NULL)
         f->fops->release(f);

@@ -23,31 +23,21 @@ struct file;
  * held save P (read and write that move the offset).
  */
 struct file_ops {
-    /*
-     * A reference on the inode and the dentry is held; may set file->private and replace
-     * file->fops.
-     */
+    /* Inode and dentry are referenced; may set file->private and replace file->fops. */
     int (*open)(struct file *f);
     void (*release)(struct file *f);
-    /*
-     * Moves bytes to or from @u and *pos forward. Returns the bytes moved; -Exxx only when none
-     * were.
-     */
+    /* Moves *pos forward by the bytes moved, and returns them; -Exxx only when none were. */
     ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
     ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
     /* @arg: the third argument as it came. -ENOTTY for what it does not know. */
     int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);
-    /*
-     * Ready events (POLLxxx). @t: say where to wait, by poll_wait(); NULL: do not wait. Does
-     * not sleep.
-     */
+    /* Ready events (POLLxxx). @t, if not NULL: where to wait, by poll_wait(). No sleep. */
     unsigned (*poll)(struct file *f, struct poll_table *t);
     /* The new offset. NULL: as for a stream without places, -ESPIPE. */
     off_t (*seek)(struct file *f, off_t off, int whence);
     /*
      * What a mapping of this file shows: *out with a reference; NULL in it: zeros (private) of
-     * its own.
-     * NULL here: -ENODEV.
+     * its own. NULL here: -ENODEV.
      */
     int (*mmap)(struct file *f, bool shared, uint64_t length, struct object **out);
 };
@@ -62,11 +52,10 @@ struct file {
     const struct file_ops *fops;
     void *private;  /* fops' own */
     pid_t owner;    /* F_SETOWN: kept, not used */
-    uint8_t flock;  /* LOCK_SH, LOCK_EX or 0: guarded by flock.c's lock */
+    bool flocked;   /* flock() was called: closing looks for its lock */
     bool stream;    /* has no offset: P is not taken */
     int8_t writers; /* C: what it adds to inode->writers: 1 writes, -1 executes */
-    /* pipe.c: writers that a FIFO had had when this reader found none */
-    uint64_t no_writer_since;
+    uint64_t no_writer_since; /* pipe.c: writers a FIFO had had when this reader found none */
 };
 
 extern const struct file_ops regular_file_ops;
@@ -118,9 +107,9 @@ int file_open_dentry(struct dentry *d, unsigned flags, struct file **out) MUST_C
 int file_check_exec(struct file *f) MUST_CHECK;
 
 /*
- * file_read, file_write - at *pos, or with pos == NULL at the file's own offset.
- * Check the access mode (-EBADF) and O_APPEND. -ESPIPE for a position on a stream.
- * file_write of a pipe without reader: -EPIPE, after SIGPIPE was raised.
+ * file_read, file_write - at *pos, or with pos == NULL at the file's own offset. Check the
+ * access mode (-EBADF) and O_APPEND. -ESPIPE for a position on a stream. file_write of a pipe
+ * without reader: -EPIPE, after SIGPIPE was raised.
  */
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) MUST_CHECK;
@@ -153,8 +142,7 @@ int file_mmap_object(struct file *f, bool shared, bool write, uint64_t length,
 
 /*
  * file_path - as /proc shows it: the absolute path, with " (deleted)" when it is gone;
- * "pipe:[7]" and the like.
- * Always NUL-terminated, cut to @size. Returns the length.
+ * "pipe:[7]" and the like. Always NUL-terminated, cut to @size. Returns the length.
  */
 size_t file_path(struct file *f, char *buf, size_t size);
 /* The same for an inode (a mapping's): by one of its names. */
@@ -200,9 +188,7 @@ void files_set_size_limit(struct files *t, uint64_t bytes);
 /* That of the current thread. */
 uint64_t files_size_limit(void);
 
-/*
- * The file of descriptor @fd of the current thread, referenced; NULL: -EBADF. O_PATH files too.
- */
+/* The current thread's file of descriptor @fd, O_PATH or not, referenced; NULL: -EBADF. */
 struct file *fd_get(int fd);
 /* The same for any table, and with its flags; for /proc/PID/fd. */
 struct file *files_get_file(struct files *t, int fd);
@@ -215,10 +201,7 @@ int files_next(struct files *t, int fd);
  *          still the caller's.
  */
 int fd_install(struct file *f, int min, bool cloexec) MUST_CHECK;
-/*
- * 0 if there is a free descriptor, else -EMFILE: asked before something is made that would have
- * none.
- */
+/* 0 if a descriptor is free, else -EMFILE: asked before making what would have none. */
 int fd_room(void) MUST_CHECK;
 /* dup2: @fd becomes @f (reference passes); what was there is closed. 0 or -EBADF, -ENOMEM. */
 int fd_replace(int fd, struct file *f, bool cloexec) MUST_CHECK;

@@ -38,42 +38,26 @@ files_new(void)
     return t;
 }
 
-/* Frees the chunks of a table that nobody else sees, and puts its files. */
-static void
-close_all(struct files *t, bool release_locks)
+/* Makes chunk @k if it is missing. No lock held. False: no memory. */
+static bool
+make_chunk(struct files *t, unsigned k)
 {
-    for (unsigned k = 0; k < FILES_CHUNKS; k++) {
-        struct fd_chunk *c = t->chunks[k];
-
-        if (c == NULL)
-            continue;
-        while (c->used != 0) {
-            unsigned b = (unsigned)__builtin_ctzll(c->used);
-            c->used &= c->used - 1;
-            if (release_locks)
-                record_release(c->file[b]->inode, t);
-            file_put(c->file[b]);
-        }
-        t->chunks[k] = NULL;
-        kfree(c);
+    if (READ_ONCE(t->chunks[k]) != NULL)
+        return true;
+    struct fd_chunk *c = kzalloc(sizeof(*c));
+    if (c == NULL)
+        return false;
+    spin_lock(&t->lock);
+    if (t->chunks[k] == NULL) {
+        t->chunks[k] = c;
+        c = NULL;
     }
+    spin_unlock(&t->lock);
+    kfree(c);
+    return true;
 }
 
-/* Memory for as many chunks as @from has now. Its lock is not held: it may grow meanwhile. */
-static int
-alloc_chunks(struct files *t, struct files *from)
-{
-    for (unsigned k = 0; k < FILES_CHUNKS; k++) {
-        if (READ_ONCE(from->chunks[k]) == NULL || t->chunks[k] != NULL)
-            continue;
-        t->chunks[k] = kzalloc(sizeof(struct fd_chunk));
-        if (t->chunks[k] == NULL)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-/* False: @from has grown, there is a chunk too few. @from->lock held. */
+/* False: @from has a chunk that @t has not yet. @from->lock held. */
 static bool
 copy_chunks(struct files *t, struct files *from)
 {
@@ -101,9 +85,11 @@ files_fork(struct files *from)
     bool copied = false;
 
     while (t != NULL && !copied) {
-        if (alloc_chunks(t, from) != 0) {
-            files_put(t);
-            return NULL;
+        for (unsigned k = 0; k < FILES_CHUNKS; k++) {
+            if (READ_ONCE(from->chunks[k]) != NULL && !make_chunk(t, k)) {
+                files_put(t);
+                return NULL;
+            }
         }
         spin_lock(&from->lock);
         copied = copy_chunks(t, from);
@@ -118,12 +104,27 @@ files_get(struct files *t)
     __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
 }
 
+/* @f, if not NULL, was taken out of the table: its record locks go, and the reference. */
+static void
+closed(struct files *t, struct file *f)
+{
+    if (f == NULL)
+        return;
+    record_release(f->inode, t);
+    file_put(f);
+}
+
 void
 files_put(struct files *t)
 {
     if (t == NULL || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    close_all(t, true);
+    for (unsigned k = 0; k < FILES_CHUNKS; k++) {
+        struct fd_chunk *c = t->chunks[k];
+        for (uint64_t u = c != NULL ? c->used : 0; u != 0; u &= u - 1)
+            closed(t, c->file[__builtin_ctzll(u)]);
+        kfree(c);
+    }
     kfree(t);
 }
 
@@ -229,46 +230,39 @@ place(struct files *t, int fd, struct file *f, bool cloexec)
     c->cloexec = cloexec ? c->cloexec | bit : c->cloexec & ~bit;
 }
 
+/* The lock is held. Returns the descriptor, or the error; -EAGAIN: *want is to be made first. */
+static int
+try_install(struct files *t, struct file *f, int min, bool cloexec, unsigned *want)
+{
+    if ((unsigned)min >= t->limit)
+        return min == 0 ? -EMFILE : -EINVAL;
+    int fd = lowest_unused(t, min);
+    if (fd >= (int)t->limit)
+        return -EMFILE;
+    *want = (unsigned)fd / FILES_CHUNK;
+    if (t->chunks[*want] == NULL)
+        return -EAGAIN;
+    place(t, fd, f, cloexec);
+    if ((unsigned)min <= t->lowest_free)
+        t->lowest_free = (unsigned)fd + 1;
+    return fd;
+}
+
 int
 fd_install(struct file *f, int min, bool cloexec)
 {
     struct files *t = current_thread()->files;
-    struct fd_chunk *spare = NULL;
+    unsigned want;
     int fd;
 
     if (min < 0)
         return -EINVAL;
-    for (;;) {
+    do {
         spin_lock(&t->lock);
-        if ((unsigned)min >= t->limit) {
-            spin_unlock(&t->lock);
-            kfree(spare);
-            return min == 0 ? -EMFILE : -EINVAL;
-        }
-        fd = lowest_unused(t, min);
-        if (fd >= (int)t->limit) {
-            fd = -EMFILE;
-            break;
-        }
-        struct fd_chunk **c = &t->chunks[fd / FILES_CHUNK];
-        if (*c == NULL && spare != NULL) {
-            *c = spare;
-            spare = NULL;
-        }
-        if (*c != NULL) {
-            place(t, fd, f, cloexec);
-            if ((unsigned)min <= t->lowest_free)
-                t->lowest_free = (unsigned)fd + 1;
-            break;
-        }
+        fd = try_install(t, f, min, cloexec, &want);
         spin_unlock(&t->lock);
-        spare = kzalloc(sizeof(*spare));
-        if (spare == NULL)
-            return -ENOMEM;
-    }
-    spin_unlock(&t->lock);
-    kfree(spare);
-    return fd;
+    } while (fd == -EAGAIN && make_chunk(t, want));
+    return fd == -EAGAIN ? -ENOMEM : fd;
 }
 
 int
@@ -286,30 +280,18 @@ int
 fd_replace(int fd, struct file *f, bool cloexec)
 {
     struct files *t = current_thread()->files;
-    struct fd_chunk *spare = NULL;
     struct file *old = NULL;
 
     if (fd < 0 || (unsigned)fd >= READ_ONCE(t->limit))
         return -EBADF;
-    if (READ_ONCE(t->chunks[fd / FILES_CHUNK]) == NULL) {
-        spare = kzalloc(sizeof(*spare));
-        if (spare == NULL)
-            return -ENOMEM;
-    }
+    if (!make_chunk(t, (unsigned)fd / FILES_CHUNK))
+        return -ENOMEM;
     spin_lock(&t->lock);
-    if (t->chunks[fd / FILES_CHUNK] == NULL) {
-        t->chunks[fd / FILES_CHUNK] = spare;
-        spare = NULL;
-    }
     if (chunk_of(t, fd) != NULL)
         old = t->chunks[fd / FILES_CHUNK]->file[fd % FILES_CHUNK];
     place(t, fd, f, cloexec);
     spin_unlock(&t->lock);
-    kfree(spare);
-    if (old != NULL) {
-        record_release(old->inode, t);
-        file_put(old);
-    }
+    closed(t, old);
     return 0;
 }
 
@@ -336,11 +318,8 @@ fd_close(int fd)
     struct files *t = current_thread()->files;
     struct file *f = take_out(t, fd);
 
-    if (f == NULL)
-        return -EBADF;
-    record_release(f->inode, t);
-    file_put(f);
-    return 0;
+    closed(t, f);
+    return f != NULL ? 0 : -EBADF;
 }
 
 int
@@ -373,10 +352,7 @@ files_close_on_exec(struct files *t)
 {
     for (int fd = files_next(t, 0); fd >= 0; fd = files_next(t, fd + 1)) {
         struct fd_chunk *c = t->chunks[fd / FILES_CHUNK];
-        if ((c->cloexec >> (fd % FILES_CHUNK) & 1) == 0)
-            continue;
-        struct file *f = take_out(t, fd);
-        record_release(f->inode, t);
-        file_put(f);
+        if ((c->cloexec >> (fd % FILES_CHUNK) & 1) != 0)
+            closed(t, take_out(t, fd));
     }
 }

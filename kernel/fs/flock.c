@@ -1,10 +1,9 @@
 /*
  * flock.c - advisory locks: flock() on open files, record locks of fcntl() on ranges of a file.
  *
- * Flock locks stand in the files themselves (file->flock), and in one list of the files that
- * hold one.
- * Record locks are ranges, each with its inode and owner, in another list.  Unlocking may
- * split a range in two, so its memory is taken before anything is changed.
+ * Both are ranges of an inode with an owner; flock()'s is the whole file, and the two kinds do
+ * not see each other.  Unlocking may cut a range in two, so the memory for that is taken before
+ * anything is changed.
  *
  * Locks: locks_lock (spin), a leaf but for kmalloc and wait queues.  Waiters look again
  *        whenever any lock goes.
@@ -15,103 +14,151 @@
 #include "kernel/lib/restart.h"
 #include "mm/kmalloc.h"
 
-struct record {
+struct lock {
     struct list link;
     struct inode *inode;
-    struct files *owner;
+    const void *owner; /* struct file: flock(); struct files: fcntl() */
     pid_t pid;
+    bool whole; /* made by flock() */
     bool write;
     uint64_t start, end;
 };
 
-struct flocked {
-    struct list link;
-    struct file *file;
-};
+#define DROP_READ  1U
+#define DROP_WRITE 2U
 
 static struct spinlock locks_lock = SPINLOCK_INIT("file locks");
 static struct waitq locks_changed = WAITQ_INIT(locks_changed);
-static struct list records = LIST_INIT(records);
-static struct list flocked_files = LIST_INIT(flocked_files);
+static struct list locks = LIST_INIT(locks);
 
-/* True if another open file's lock on the inode of @f forbids @type. */
-static bool
-flock_conflict(struct file *f, unsigned type)
+/* Another owner's lock that forbids @want, or NULL. locks_lock held. */
+static struct lock *
+lock_conflict(const struct lock *want)
 {
-    struct flocked *x;
+    struct lock *l;
 
-    list_for_each (x, &flocked_files, link) {
-        if (x->file != f && x->file->inode == f->inode &&
-            (type == LOCK_EX || x->file->flock == LOCK_EX))
-            return true;
+    list_for_each (l, &locks, link) {
+        if (l->inode == want->inode && l->whole == want->whole && l->owner != want->owner &&
+            l->start < want->end && want->start < l->end && (l->write || want->write))
+            return l;
     }
-    return false;
+    return NULL;
 }
 
+/* Takes the range of @want out of its owner's locks; @tail: memory for one that is cut in two. */
 static void
-flock_drop(struct file *f)
+lock_cut(const struct lock *want, struct lock **tail)
 {
-    struct flocked *x;
+    struct lock *l, *next;
 
-    f->flock = 0;
-    list_for_each (x, &flocked_files, link) {
-        if (x->file == f) {
-            list_del(&x->link);
-            kfree(x);
-            break;
+    list_for_each_safe(l, next, &locks, link)
+    {
+        if (l->inode != want->inode || l->owner != want->owner || l->end <= want->start ||
+            want->end <= l->start)
+            continue;
+        if (l->start < want->start && want->end < l->end) {
+            **tail = *l;
+            (*tail)->start = want->end;
+            list_insert_after(&l->link, &(*tail)->link);
+            *tail = NULL;
+            l->end = want->start;
+        } else if (l->start < want->start) {
+            l->end = want->start;
+        } else if (want->end < l->end) {
+            l->start = want->end;
+        } else {
+            list_del(&l->link);
+            kfree(l);
         }
     }
-    waitq_wake_all(&locks_changed);
 }
 
-void
-flock_release(struct file *f)
-{
-    spin_lock(&locks_lock);
-    flock_drop(f);
-    spin_unlock(&locks_lock);
-}
-
-/* @fresh: memory for a first lock; used up if it is entered. */
+/* Sets or clears the lock *want, if it can be had; what is entered becomes NULL. */
 static bool
-flock_try(struct file *f, unsigned type, struct flocked **fresh)
+lock_try(struct lock **want, struct lock **tail, bool unlock)
 {
     spin_lock(&locks_lock);
-    bool ok = !flock_conflict(f, type);
-    if (ok && f->flock == 0) {
-        (*fresh)->file = f;
-        list_push_back(&flocked_files, &(*fresh)->link);
-        *fresh = NULL;
-    }
+    bool ok = unlock || lock_conflict(*want) == NULL;
     if (ok) {
-        f->flock = (uint8_t)type;
-        waitq_wake_all(&locks_changed); /* an exclusive one may have become shared */
+        lock_cut(*want, tail);
+        if (!unlock) {
+            list_push_back(&locks, &(*want)->link);
+            *want = NULL;
+        }
+        waitq_wake_all(&locks_changed);
     }
     spin_unlock(&locks_lock);
     return ok;
 }
 
+static int
+lock_set(const struct lock *what, bool unlock, bool wait)
+{
+    struct lock *want = kmalloc(sizeof(*want)), *tail = kmalloc(sizeof(*tail));
+    int err = -ENOMEM;
+
+    if (want != NULL && tail != NULL) {
+        *want = *what;
+        if (!wait)
+            err = lock_try(&want, &tail, unlock) ? 0 : -EAGAIN;
+        else
+            err = wait_event_interruptible(&locks_changed, lock_try(&want, &tail, unlock));
+    }
+    kfree(want);
+    kfree(tail);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* Drops the locks of one owner: @which: those for reading, for writing. */
+static void
+locks_drop(struct inode *i, const void *owner, unsigned which)
+{
+    struct lock *l, *next;
+
+    if (list_empty(&locks)) /* the common case; an own lock cannot appear meanwhile */
+        return;
+    spin_lock(&locks_lock);
+    list_for_each_safe(l, next, &locks, link)
+    {
+        if (l->inode == i && l->owner == owner &&
+            (which & (l->write ? DROP_WRITE : DROP_READ)) != 0) {
+            list_del(&l->link);
+            kfree(l);
+            waitq_wake_all(&locks_changed);
+        }
+    }
+    spin_unlock(&locks_lock);
+}
+
+void
+flock_release(struct file *f)
+{
+    locks_drop(f->inode, f, DROP_READ | DROP_WRITE);
+}
+
+void
+record_release(struct inode *i, struct files *owner)
+{
+    locks_drop(i, owner, DROP_READ | DROP_WRITE);
+}
+
 int
 flock_set(struct file *f, unsigned type, bool wait)
 {
-    int err = 0;
+    struct lock what = {.inode = f->inode,
+                        .owner = f,
+                        .whole = true,
+                        .write = type == LOCK_EX,
+                        .end = UINT64_MAX};
 
     if (type == LOCK_UN) {
         flock_release(f);
         return 0;
     }
-    struct flocked *fresh = kmalloc(sizeof(*fresh));
-    if (fresh == NULL)
-        return -ENOMEM;
-    /* The old lock goes first, for good: two sharers that both want all must not wait for ever. */
-    if (READ_ONCE(f->flock) != type)
-        flock_release(f);
-    if (!wait)
-        err = flock_try(f, type, &fresh) ? 0 : -EAGAIN;
-    else if (wait_event_interruptible(&locks_changed, flock_try(f, type, &fresh)) != 0)
-        err = -ERESTARTSYS;
-    kfree(fresh);
-    return err;
+    /* The other kind goes first: two sharers that both want all must not wait for ever. */
+    WRITE_ONCE(f->flocked, true);
+    locks_drop(f->inode, f, type == LOCK_EX ? DROP_READ : DROP_WRITE);
+    return lock_set(&what, false, wait);
 }
 
 /* The range of a struct flock as [start, end). */
@@ -141,134 +188,36 @@ range_of(struct file *f, const struct flock *l, uint64_t *start, uint64_t *end)
     return 0;
 }
 
-/* Another owner's record that forbids @want, or NULL. locks_lock held. */
-static struct record *
-record_conflict(const struct record *want)
-{
-    struct record *r;
-
-    list_for_each (r, &records, link) {
-        if (r->inode == want->inode && r->owner != want->owner && r->start < want->end &&
-            want->start < r->end && (r->write || want->write))
-            return r;
-    }
-    return NULL;
-}
-
-/*
- * Takes [start, end) out of the owner's records; @tail: memory for the one that may be cut in
- * two.
- */
-static void
-record_cut(const struct record *want, struct record **tail)
-{
-    struct record *r, *next;
-
-    list_for_each_safe(r, next, &records, link)
-    {
-        if (r->inode != want->inode || r->owner != want->owner || r->end <= want->start ||
-            want->end <= r->start)
-            continue;
-        if (r->start < want->start && want->end < r->end) {
-            **tail = *r;
-            (*tail)->start = want->end;
-            list_insert_after(&r->link, &(*tail)->link);
-            *tail = NULL;
-            r->end = want->start;
-        } else if (r->start < want->start) {
-            r->end = want->start;
-        } else if (want->end < r->end) {
-            r->start = want->end;
-        } else {
-            list_del(&r->link);
-            kfree(r);
-        }
-    }
-}
-
-/* Sets or clears the lock *want, if it can be had. */
-static bool
-record_try(struct record **want, struct record **tail, bool unlock)
-{
-    spin_lock(&locks_lock);
-    bool ok = unlock || record_conflict(*want) == NULL;
-    if (ok) {
-        record_cut(*want, tail);
-        if (!unlock) {
-            list_push_back(&records, &(*want)->link);
-            *want = NULL;
-        }
-        waitq_wake_all(&locks_changed);
-    }
-    spin_unlock(&locks_lock);
-    return ok;
-}
-
 int
 record_lock(struct file *f, struct files *owner, pid_t pid, const struct flock *range,
             bool wait)
 {
-    struct record *want = kzalloc(sizeof(*want)), *tail = kzalloc(sizeof(*tail));
-    bool unlock = range->l_type == F_UNLCK;
-    int err = -ENOMEM;
+    struct lock what = {
+        .inode = f->inode, .owner = owner, .pid = pid, .write = range->l_type == F_WRLCK};
+    int err = range_of(f, range, &what.start, &what.end);
 
-    if (want == NULL || tail == NULL)
-        goto out;
-    err = range_of(f, range, &want->start, &want->end);
-    if (err != 0)
-        goto out;
-    want->inode = f->inode;
-    want->owner = owner;
-    want->pid = pid;
-    want->write = range->l_type == F_WRLCK;
-    if (!wait)
-        err = record_try(&want, &tail, unlock) ? 0 : -EAGAIN;
-    else if (wait_event_interruptible(&locks_changed, record_try(&want, &tail, unlock)) != 0)
-        err = -ERESTARTSYS;
-out:
-    kfree(want);
-    kfree(tail);
-    return err;
+    return err != 0 ? err : lock_set(&what, range->l_type == F_UNLCK, wait);
 }
 
 int
 record_test(struct file *f, struct files *owner, struct flock *range)
 {
-    struct record want = {.inode = f->inode, .owner = owner, .write = range->l_type == F_WRLCK};
+    struct lock want = {.inode = f->inode, .owner = owner, .write = range->l_type == F_WRLCK};
     int err = range_of(f, range, &want.start, &want.end);
 
     if (err != 0)
         return err;
     spin_lock(&locks_lock);
-    struct record *r = record_conflict(&want);
-    if (r == NULL) {
+    struct lock *l = lock_conflict(&want);
+    if (l == NULL) {
         range->l_type = F_UNLCK;
     } else {
-        range->l_type = r->write ? F_WRLCK : F_RDLCK;
+        range->l_type = l->write ? F_WRLCK : F_RDLCK;
         range->l_whence = SEEK_SET;
-        range->l_start = (int64_t)r->start;
-        range->l_len = r->end == UINT64_MAX ? 0 : (int64_t)(r->end - r->start);
-        range->l_pid = r->pid;
+        range->l_start = (int64_t)l->start;
+        range->l_len = l->end == UINT64_MAX ? 0 : (int64_t)(l->end - l->start);
+        range->l_pid = l->pid;
     }
     spin_unlock(&locks_lock);
     return 0;
-}
-
-void
-record_release(struct inode *i, struct files *owner)
-{
-    struct record *r, *next;
-
-    if (list_empty(&records)) /* the common case; an own lock cannot appear meanwhile */
-        return;
-    spin_lock(&locks_lock);
-    list_for_each_safe(r, next, &records, link)
-    {
-        if (r->inode == i && r->owner == owner) {
-            list_del(&r->link);
-            kfree(r);
-            waitq_wake_all(&locks_changed);
-        }
-    }
-    spin_unlock(&locks_lock);
 }

@@ -18,10 +18,7 @@ int flock_set(struct file *f, unsigned type, bool wait) MUST_CHECK;
 /* The file is being closed. */
 void flock_release(struct file *f);
 
-/*
- * record_lock - F_SETLK and F_SETLKW: @type F_RDLCK, F_WRLCK or F_UNLCK on bytes [start, end).
- * Returns: 0, -EAGAIN, -EDEADLK never, -ENOMEM, -ERESTARTSYS.
- */
+/* F_SETLK, F_SETLKW: lock or unlock @range. 0, -EINVAL, -EAGAIN, -ENOMEM, -ERESTARTSYS. */
 int record_lock(struct file *f, struct files *owner, pid_t pid, const struct flock *range,
                 bool wait) MUST_CHECK;
 /* F_GETLK: @range becomes the lock that is in the way, or type F_UNLCK. 0 or -EINVAL. */

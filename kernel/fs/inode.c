@@ -91,6 +91,18 @@ icache_remove(struct inode *i)
     list_del(&i->dirty_link);
 }
 
+struct inode *
+inode_alloc_plain(struct super *s UNUSED)
+{
+    return kzalloc(sizeof(struct inode));
+}
+
+void
+inode_free_plain(struct inode *i)
+{
+    kfree(i);
+}
+
 static struct inode *
 inode_alloc(struct super *s, ino_t ino, enum object_kind kind, const struct object_ops *oops)
 {
@@ -137,9 +149,7 @@ inode_new(struct super *s, ino_t ino, enum object_kind kind, const struct object
     return 0;
 }
 
-/*
- * Somebody may be reading it in: wait for the end of that. The reference is used up on failure.
- */
+/* Waits if somebody is reading it in. The reference is used up on failure. */
 static int
 inode_wait_loaded(struct inode *i)
 {
@@ -264,10 +274,7 @@ try_evict(struct inode *i, bool force)
     return evict;
 }
 
-/*
- * An inode of @s (NULL: any) in bucket @b that only the table holds, after @skip others;
- * referenced.
- */
+/* An inode of @s (NULL: any) in @b held by the table alone, after @skip others; referenced. */
 static struct inode *
 icache_idle(struct list *b, struct super *s, unsigned skip)
 {
@@ -358,25 +365,20 @@ inode_write(struct inode *i)
     return err;
 }
 
+/* What fails is marked again, behind the others: so each is tried but once. */
 int
 inode_write_super(struct super *s)
 {
-    struct list todo;
+    struct inode *i;
+    unsigned left = 0;
     int first = 0;
 
-    /* What fails is marked dirty again, on the super's list: so this ends. */
-    list_init(&todo);
     spin_lock(&icache_lock);
-    while (!list_empty(&s->dirty_inodes)) {
-        struct list *l = list_pop_front(&s->dirty_inodes);
-        list_push_back(&todo, l);
-    }
-    while (!list_empty(&todo)) {
-        struct inode *i = list_first(&todo, struct inode, dirty_link);
+    list_for_each (i, &s->dirty_inodes, dirty_link)
+        left++;
+    while (left-- > 0 && !list_empty(&s->dirty_inodes)) {
+        i = list_first(&s->dirty_inodes, struct inode, dirty_link);
         inode_get(i);
-        /* It stays marked, and in the list of dirty ones, until inode_write has it. */
-        list_del(&i->dirty_link);
-        list_push_back(&s->dirty_inodes, &i->dirty_link);
         spin_unlock(&icache_lock);
         int err = inode_write(i);
         inode_put(i);
@@ -397,7 +399,7 @@ inode_sync(struct inode *i)
     if (err == 0)
         err = err2;
     if (i->super->bdev != NULL) {
-        err2 = fs_sync_super_metadata(i->super);
+        err2 = fs_sync_super_metadata(i->super, false);
         if (err == 0)
             err = err2;
     }

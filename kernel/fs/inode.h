@@ -40,10 +40,7 @@ struct text;
 typedef bool dir_emit_fn(void *ctx, const char *name, size_t len, ino_t ino, unsigned type,
                          uint64_t next);
 
-/*
- * One rename. Both directories are locked, then @victim (if any), then @inode if it is a
- * directory.
- */
+/* One rename. Locked: both directories, then @victim (if any), then @inode if a directory. */
 struct rename {
     struct inode *old_dir, *new_dir; /* may be the same */
     const char *old_name, *new_name;
@@ -92,28 +89,17 @@ struct inode_ops {
      * NULL: plain link.
      */
     int (*follow)(struct inode *inode, struct dentry **out);
-    /*
-     * Sets the size of a regular file, with object_resize() and freeing what is behind. -EFBIG,
-     * -EIO, -ENOSPC.
-     */
+    /* Sets a regular file's size by object_resize(), frees the rest. -EFBIG, -EIO, -ENOSPC. */
     int (*truncate)(struct inode *inode, uint64_t size);
-    /*
-     * fallocate: makes room for [start, end) without changing the size. NULL: pages are
-     * prepared one by one.
-     */
+    /* fallocate: room for [start, end), same size. NULL: pages are prepared one by one. */
     int (*allocate)(struct inode *inode, uint64_t start, uint64_t end);
 
     /* For synthetic files. */
     /* Before mode, owner, size or times are looked at: bring them up to date. Not locked. */
     void (*refresh)(struct inode *inode);
-    /*
-     * False: a cached name for this inode is stale (its process has gone); look it up again.
-     * Not locked, does not sleep.
-     */
+    /* False: a cached name is stale (its process has gone). Not locked, does not sleep. */
     bool (*still_valid)(struct inode *inode);
-    /*
-     * Writes the whole text of the file (fops == &text_file_ops, text.h). 0, -ENOMEM, -ESRCH.
-     */
+    /* Writes the whole text of the file (if fops is &text_file_ops). 0, -ENOMEM, -ESRCH. */
     int (*show)(struct inode *inode, struct text *t);
 };
 
@@ -186,6 +172,10 @@ inode_size(const struct inode *i)
 int inode_new(struct super *s, ino_t ino, enum object_kind kind, const struct object_ops *oops,
               bool cached, struct inode **out) MUST_CHECK;
 
+/* super_ops.alloc_inode and free_inode of file systems whose inodes have nothing of their own. */
+struct inode *inode_alloc_plain(struct super *s);
+void inode_free_plain(struct inode *i);
+
 /*
  * inode_load - inode @ino of @s, from the cache or by super_ops.read_inode.
  *
@@ -198,30 +188,21 @@ int inode_load(struct super *s, ino_t ino, struct inode **out) MUST_CHECK;
 
 /*
  * inode_init_special - ops and fops for a FIFO, device or socket inode, after mode and rdev are
- * set.
- * Regular files and directories: the file system sets ops, and fops to &regular_file_ops or
- * &directory_file_ops (file.h).
+ * set. Regular files and directories: the file system sets ops, and fops to &regular_file_ops
+ * or &directory_file_ops (file.h).
  */
 void inode_init_special(struct inode *i);
 
-/*
- * Owner and mode of a new inode: the caller's fsuid and fsgid, a set-group-ID directory's
- * group, and @mode.
- */
+/* A new inode gets @mode, the caller's fsuid, and fsgid or a set-group-ID directory's group. */
 void inode_init_owner(struct inode *i, const struct inode *dir, mode_t mode);
 
-/*
- * Remember to write_inode it; any field of the generic part may have changed. Does not sleep.
- */
+/* Remember to write_inode it, when a generic field has changed. Does not sleep. */
 void inode_mark_dirty(struct inode *i);
 
 /* Writes the inode's metadata now if it is dirty (not its pages). Sleeps. Returns 0 or -EIO. */
 int inode_write(struct inode *i) MUST_CHECK;
 
-/*
- * Pages, then metadata, of one file to the disk, and the device's cache flushed. Takes I for a
- * moment.
- */
+/* A file's pages, then metadata, to the disk; flushes its cache. Takes I for a moment. */
 int inode_sync(struct inode *i) MUST_CHECK;
 
 #define INODE_ATIME 1U
@@ -240,8 +221,7 @@ bool inode_owner_or_root(const struct inode *i);
 
 /*
  * inode_forget - nlink has become 0: out of the cache, so that the last put frees it on the
- * disk.
- * Called by the generic layer after unlink, rmdir and rename, with no lock held.
+ * disk. Called by the generic layer after unlink, rmdir and rename, with no lock held.
  */
 void inode_forget(struct inode *i);
 

@@ -2,8 +2,7 @@
  * path.c - walking paths, and the context in which a thread walks.
  *
  * A walk is a struct path_last: where it stands (parent), and what is left (rest, in a buffer of
- * its own).  When a link is followed, what is left goes on a stack (outer) until the link's
- * target has been walked, so links within links need no recursion.
+ * its own).  When a link is followed, its target is put in front of what is left.
  *
  * Nothing is locked between two steps: a name that was right a moment ago may be gone, as on
  * every Unix.  What changes names locks the directory and looks again (path_ops.c).
@@ -217,75 +216,41 @@ walk_move(struct path_last *w, struct dentry *d)
     w->parent = d;
 }
 
-/* What is left of a path behind a link that is being followed. */
-struct path_outer {
-    struct path_outer *next;
-    char *buffer, *rest;
-};
-
-/* What is left waits on the stack, if it has a name in it; else its memory goes. */
-static int
-walk_defer(struct path_last *w)
-{
-    if (*w->rest == '\0') {
-        kfree(w->buffer);
-        return 0;
-    }
-    struct path_outer *o = kmalloc(sizeof(*o));
-    if (o == NULL)
-        return -ENOMEM;
-    *o = (struct path_outer){w->outer, w->buffer, w->rest};
-    w->outer = o;
-    return 0;
-}
-
-/* The innermost of what waits is walked next. */
-static void
-walk_resume(struct path_last *w)
-{
-    struct path_outer *o = w->outer;
-
-    kfree(w->buffer);
-    w->buffer = o->buffer;
-    w->rest = o->rest;
-    w->outer = o->next;
-    kfree(o);
-}
-
 /*
- * The target of @link is walked next.
- * @slash: there was a slash behind the link's own name, so the target must be a directory.
+ * The target of @link is walked next: it is put in front of what is left.
+ * @slash: a slash came behind the link's name, so a directory is wanted.
+ * SIMPLE: both together must fit into PATH_MAX; on Linux each for itself.
  */
 static int
 walk_push(struct path_last *w, struct inode *link, bool slash)
 {
+    size_t rest = strlen(w->rest) + 1;
     char *buf = kmalloc(PATH_MAX);
+    ssize_t n = -EINVAL;
 
     if (buf == NULL)
         return -ENOMEM;
-    ssize_t n =
-        link->ops->readlink != NULL ? link->ops->readlink(link, buf, PATH_MAX - 1) : -EINVAL;
-    int err = n < 0 ? (int)n : n == 0 ? -ENOENT : 0;
-    if (err == 0 && slash && n == PATH_MAX - 1)
-        err = -ENAMETOOLONG;
-    if (err == 0)
-        err = walk_defer(w);
-    if (err != 0) {
+    if (link->ops->readlink != NULL)
+        n = link->ops->readlink(link, buf, PATH_MAX - 1);
+    if (n == 0)
+        n = -ENOENT;
+    else if (n > 0 && (size_t)n + slash + rest > PATH_MAX)
+        n = -ENAMETOOLONG;
+    if (n < 0) {
         kfree(buf);
-        return err;
+        return (int)n;
     }
     if (slash)
         buf[n++] = '/';
-    buf[n] = '\0';
+    memcpy(buf + n, w->rest, rest);
+    kfree(w->buffer);
     w->buffer = w->rest = buf;
     if (buf[0] == '/')
         walk_move(w, fs_root());
     return 0;
 }
 
-/*
- * Goes where link @d leads: a magic link moves the walk, another one's target is walked next.
- */
+/* Goes where link @d leads: a magic one moves the walk, else its target is walked next. */
 static int
 walk_link(struct path_last *w, struct dentry *d, bool slash)
 {
@@ -304,24 +269,14 @@ walk_link(struct path_last *w, struct dentry *d, bool slash)
     return slash && !S_ISDIR(w->parent->inode->mode) ? -ENOTDIR : 0;
 }
 
-/*
- * Cuts the next name off the rest.
- * Returns it, or NULL at the end; *last tells that nothing but slashes is left, *slash that
- * there was one.
- */
+/* The next name, cut off the rest; NULL at the end. *last: no more names; *slash: one came. */
 static char *
 walk_name(struct path_last *w, bool *last, bool *slash)
 {
     char *name = w->rest;
 
-    for (;;) {
-        while (*name == '/')
-            name++;
-        if (*name != '\0' || w->outer == NULL)
-            break;
-        walk_resume(w);
-        name = w->rest;
-    }
+    while (*name == '/')
+        name++;
     char *end = name;
     while (*end != '\0' && *end != '/')
         end++;
@@ -330,7 +285,7 @@ walk_name(struct path_last *w, bool *last, bool *slash)
     while (*next == '/')
         next++;
     *end = '\0';
-    *last = *next == '\0' && w->outer == NULL;
+    *last = *next == '\0';
     w->rest = next;
     return *name != '\0' ? name : NULL;
 }
@@ -421,8 +376,6 @@ void
 path_last_free(struct path_last *l)
 {
     dentry_put(l->parent);
-    while (l->outer != NULL)
-        walk_resume(l);
     kfree(l->buffer);
     l->parent = NULL;
     l->buffer = NULL;

@@ -3,7 +3,6 @@
  *
  *   - The rules are POSIX's (1003.1 4.13 Pathname Resolution) and Linux's path_resolution(7):
  *     at most 40 links, names of at most 255 bytes, paths of at most 4096 with their NUL.
- *   - A link's target is walked before what is left of the path, which waits on a stack.
  *   - Everything here sleeps, and is called with no lock held.
  */
 #pragma once
@@ -56,18 +55,15 @@ int path_walk(int dirfd, const char *path, unsigned flags, struct dentry **out) 
 int path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out) MUST_CHECK;
 int path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out) MUST_CHECK;
 
-struct path_outer;
-
 /* The last step of a path, not taken: for open(O_CREAT), mkdir, unlink, rename... */
 struct path_last {
-    struct dentry *parent;    /* referenced */
-    char *buffer;             /* name and rest point into it; kfree */
-    char *rest;               /* path.c's: what is still to be walked, */
-    struct path_outer *outer; /* and then these, innermost first */
-    const char *name;         /* NUL-terminated; "" for "/" */
-    bool dot, dotdot;         /* it is "." or ".." */
-    bool slash;               /* slashes came behind it */
-    unsigned links;           /* links followed so far */
+    struct dentry *parent; /* referenced */
+    char *buffer;          /* name and rest point into it; kfree */
+    char *rest;            /* path.c's: what is still to be walked */
+    const char *name;      /* NUL-terminated; "" for "/" */
+    bool dot, dotdot;      /* it is "." or ".." */
+    bool slash;            /* slashes came behind it */
+    unsigned links;        /* links followed so far */
 };
 int path_parent_user(int dirfd, vaddr_t upath, struct path_last *out) MUST_CHECK;
 void path_last_free(struct path_last *l);
@@ -82,10 +78,7 @@ int path_step(struct dentry *parent, const char *name, struct dentry **out) MUST
 /* The same with @parent's inode lock held; mounts are not crossed. */
 int path_step_locked(struct dentry *parent, const char *name, struct dentry **out) MUST_CHECK;
 
-/*
- * The last step turned out to be link @d: go on to the last step of its target. -ELOOP and
- * others.
- */
+/* The last step turned out to be link @d: on to the last step of its target. -ELOOP... */
 int path_last_follow(struct path_last *l, struct dentry *d) MUST_CHECK;
 
 /*
@@ -100,18 +93,15 @@ struct make {
     mode_t mode; /* type and permissions, umask already taken off */
     dev_t rdev;
     const char *target; /* S_IFLNK */
-    struct inode *link; /* not NULL: another name for this one, the rest is not looked at */
+    struct inode *link; /* not NULL: another name for this one; mode is S_IFREG */
 };
 int path_make(struct path_last *l, const struct make *make, struct dentry **out) MUST_CHECK;
 
-/*
- * Operations on names, with the errors of the calls of the same names. Paths are user
- * addresses.
- */
+/* Operations on names, with the errors of the calls of the same names, on user addresses. */
 int path_mknod(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev) MUST_CHECK;
 int path_mkdir(int dirfd, vaddr_t upath, mode_t mode) MUST_CHECK;
-int path_rmdir(int dirfd, vaddr_t upath) MUST_CHECK;
-int path_unlink(int dirfd, vaddr_t upath) MUST_CHECK;
+/* rmdir (@want_dir) and unlink. */
+int path_remove(int dirfd, vaddr_t upath, bool want_dir) MUST_CHECK;
 int path_symlink(vaddr_t utarget, int dirfd, vaddr_t upath) MUST_CHECK;
 int path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew,
               unsigned flags) MUST_CHECK;

@@ -112,9 +112,13 @@ path_make(struct path_last *l, const struct make *make, struct dentry **out)
         return err;
     if (l->slash && !S_ISDIR(make->mode))
         return -ENOENT;
+    if (make->link != NULL && make->link->super != dir->super)
+        return -EXDEV;
     err = may_create(dir);
     if (err != 0)
         return err;
+    if (make->link != NULL && S_ISDIR(make->link->mode))
+        return -EPERM;
     struct dentry *d = dentry_alloc(l->name);
     if (d == NULL)
         return -ENOMEM;
@@ -197,34 +201,9 @@ path_symlink(vaddr_t utarget, int dirfd, vaddr_t upath)
     return err;
 }
 
-/* Both ends are known: the checks of link(). */
-static int
-link_to(struct dentry *old, struct path_last *l)
-{
-    struct dentry *there;
-    struct make make = {.mode = old->inode->mode, .link = old->inode};
-    int err = path_step(l->parent, l->name, &there);
-
-    if (err == 0) {
-        dentry_put(there);
-        return -EEXIST;
-    }
-    if (err != -ENOENT)
-        return err;
-    if (l->slash)
-        return -ENOENT;
-    if (old->super != l->parent->super)
-        return -EXDEV;
-    err = may_create(l->parent->inode);
-    if (err != 0)
-        return err;
-    return S_ISDIR(old->inode->mode) ? -EPERM : path_make(l, &make, NULL);
-}
-
 int
 path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew, unsigned flags)
 {
-    struct path_last l;
     struct dentry *old;
 
     if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) != 0)
@@ -235,19 +214,13 @@ path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew, unsigned flags
     int err = path_walk_user(olddirfd, uold, how, &old);
     if (err != 0)
         return err;
-    err = path_parent_user(newdirfd, unew, &l);
-    if (err == 0) {
-        err = is_name(&l) ? link_to(old, &l) : -EEXIST;
-        path_last_free(&l);
-    }
+    struct make make = {.mode = S_IFREG, .link = old->inode};
+    err = make_user(newdirfd, unew, &make);
     dentry_put(old);
     return err;
 }
 
-/*
- * rmdir() and unlink() of name @l->name; @victim receives what the caller puts when nothing is
- * locked.
- */
+/* rmdir() and unlink() of @l->name. @victim: to be put when nothing is locked. */
 static int
 remove_locked(struct path_last *l, bool want_dir, struct dentry **victim)
 {
@@ -293,34 +266,19 @@ remove_name(struct path_last *l, bool want_dir)
 }
 
 int
-path_rmdir(int dirfd, vaddr_t upath)
+path_remove(int dirfd, vaddr_t upath, bool want_dir)
 {
     struct path_last l;
     int err = path_parent_user(dirfd, upath, &l);
 
     if (err != 0)
         return err;
-    if (l.dot)
-        err = -EINVAL;
-    else if (l.dotdot)
-        err = -ENOTEMPTY;
-    else if (l.name[0] == '\0')
-        err = -EBUSY;
+    if (is_name(&l))
+        err = remove_name(&l, want_dir);
+    else if (!want_dir)
+        err = -EISDIR;
     else
-        err = remove_name(&l, true);
-    path_last_free(&l);
-    return err;
-}
-
-int
-path_unlink(int dirfd, vaddr_t upath)
-{
-    struct path_last l;
-    int err = path_parent_user(dirfd, upath, &l);
-
-    if (err != 0)
-        return err;
-    err = is_name(&l) ? remove_name(&l, false) : -EISDIR;
+        err = l.dot ? -EINVAL : l.dotdot ? -ENOTEMPTY : -EBUSY;
     path_last_free(&l);
     return err;
 }

@@ -2,9 +2,8 @@
  * pipe.c - pipes and FIFOs.
  *
  * The bytes stand in a ring of 16 pages.  head and tail count bytes written and read since the
- * pipe was last empty; a page is there from the first byte written into it until its last byte
- * has been read.
- * An empty pipe keeps one page, and begins again at its start.
+ * pipe was last empty; a page is made for the first byte written into it, and an empty pipe
+ * gives back all but one.
  *
  * Conditions that one sleeps for are looked at without the lock, as a hint, and again with it.
  *
@@ -25,11 +24,10 @@
 
 struct pipe {
     struct mutex lock;
-    uint64_t head, tail;       /* head - tail bytes are in it */
-    unsigned readers, writers; /* open files */
-    uint64_t reader_opens,
-        writer_opens; /* ever: so that a short visit ends an open() that waits */
-    unsigned users;   /* inode->lock: open files of a FIFO */
+    uint64_t head, tail;                 /* head - tail bytes are in it */
+    unsigned readers, writers;           /* open files */
+    uint64_t reader_opens, writer_opens; /* ever: a short visit ends an open() that waits */
+    unsigned users;                      /* inode->lock: open files of a FIFO */
     struct waitq readable, writable, opened;
     char *page[PIPE_PAGES];
 };
@@ -77,34 +75,17 @@ page_at(struct pipe *p, uint64_t at)
     return &p->page[(at >> PAGE_SHIFT) % PIPE_PAGES];
 }
 
-/*
- * Gives back the page that has just been read to its end; an empty pipe keeps one and goes back
- * to its start.
- */
+/* An empty pipe begins again at its start, and keeps one page. */
 static void
 pipe_trim(struct pipe *p)
 {
-    char **last = page_at(p, p->tail - 1);
-
-    if (p->head != p->tail) {
-        /*
-         * A full ring may have its newest bytes in the first part of the page that its oldest
-         * leave.
-         */
-        bool shared = last == page_at(p, p->head) && !page_aligned(p->head);
-        if (page_aligned(p->tail) && !shared) {
-            kfree(*last);
-            *last = NULL;
-        }
+    if (p->head != p->tail)
         return;
-    }
-    char *keep = *last;
-    *last = NULL;
-    if (p->page[0] == NULL)
-        p->page[0] = keep;
-    else
-        kfree(keep);
     p->head = p->tail = 0;
+    for (unsigned k = 1; k < PIPE_PAGES; k++) {
+        kfree(p->page[k]);
+        p->page[k] = NULL;
+    }
 }
 
 /* Moves up to @n bytes out, pipe->lock held. */
@@ -123,7 +104,6 @@ pipe_take(struct pipe *p, struct uio *u, size_t n)
             break;
         p->tail += m;
         n -= m;
-        pipe_trim(p);
     }
     return err;
 }
@@ -184,6 +164,7 @@ pipe_read(struct file *f, struct uio *u, off_t *pos UNUSED)
     }
     if (pipe_used(p) > 0) { /* a signal may have come as well: the bytes go first */
         err = pipe_take(p, u, MIN(want, pipe_used(p)));
+        pipe_trim(p);
         waitq_wake_all(&p->writable);
     }
     mutex_unlock(&p->lock);
@@ -374,18 +355,6 @@ static const struct object_ops pipe_object_ops = {
     .describe = inode_describe,
 };
 
-static struct inode *
-pipe_alloc_inode(struct super *s UNUSED)
-{
-    return kzalloc(sizeof(struct inode));
-}
-
-static void
-pipe_free_inode(struct inode *i)
-{
-    kfree(i);
-}
-
 static void
 pipe_statfs(struct super *s UNUSED, struct abi_statfs *st)
 {
@@ -394,8 +363,8 @@ pipe_statfs(struct super *s UNUSED, struct abi_statfs *st)
 }
 
 static const struct super_ops pipe_super_ops = {
-    .alloc_inode = pipe_alloc_inode,
-    .free_inode = pipe_free_inode,
+    .alloc_inode = inode_alloc_plain,
+    .free_inode = inode_free_plain,
     .statfs = pipe_statfs,
 };
 

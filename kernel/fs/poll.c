@@ -57,9 +57,7 @@ poll_leave(struct poll_table *t)
 {
     struct poll_page *p;
 
-    /*
-     * Only the newest page is not full; the table's own places are full once there is a page.
-     */
+    /* Only the newest page is not full; the table's own places are, once there is a page. */
     while ((p = t->pages) != NULL) {
         for (unsigned n = 0; n < t->used; n++)
             waitq_leave(&p->waiters[n]);

@@ -94,9 +94,7 @@ write_page(struct inode *i, const char *src, size_t n, uint64_t pos)
     size_t in = pos & PAGE_MASK;
     struct frame *f;
 
-    /*
-     * All that the file has of this page is written: what the disk has of it need not be read.
-     */
+    /* All that the file has of this page is written: no need to read it from the disk. */
     bool whole = in == 0 && (n == PAGE_SIZE || pos + n >= o->size);
     if (o->ops->prepare_write != NULL) {
         int err = o->ops->prepare_write(o, pos >> PAGE_SHIFT);
@@ -113,10 +111,7 @@ write_page(struct inode *i, const char *src, size_t n, uint64_t pos)
     return 0;
 }
 
-/*
- * Writes @n <= PAGE_SIZE bytes, which may lie across two pages. Inode lock held. Returns how
- * many.
- */
+/* Writes @n <= PAGE_SIZE bytes, across two pages maybe. Inode lock held. Returns how many. */
 static ssize_t
 write_chunk(struct inode *i, const char *src, size_t n, uint64_t pos)
 {
@@ -231,10 +226,7 @@ regular_write(struct file *f, struct uio *u, off_t *pos)
     return n;
 }
 
-/*
- * SIMPLE: SEEK_DATA and SEEK_HOLE see a file as one piece of data, with a hole at its end;
- * POSIX allows it.
- */
+/* SIMPLE: SEEK_DATA and SEEK_HOLE see one piece of data, a hole at its end; POSIX allows it. */
 off_t
 inode_seek(struct inode *i, off_t now, off_t off, int whence)
 {
@@ -277,10 +269,7 @@ const struct file_ops regular_file_ops = {
     .mmap = regular_mmap,
 };
 
-/*
- * A directory's offset is the file system's position; only the beginning and what getdents said
- * are places.
- */
+/* A directory's offset is the file system's: only 0 and what getdents said are places. */
 static off_t
 directory_seek(struct file *f, off_t off, int whence)
 {

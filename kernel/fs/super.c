@@ -10,8 +10,6 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/fs/bdev.h"
-#include "kernel/fs/devfs.h"
-#include "kernel/fs/ext2.h"
 #include "kernel/fs/path.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/tmpfs.h"
@@ -103,7 +101,7 @@ super_mount(const struct fs_type *type, const char *source, struct super **out)
     if (s->root == NULL)
         panic("no memory for the root of a file system");
     *out = s;
-    return 0;
+    return type->populate != NULL ? type->populate(s->root) : 0;
 fail:
     kfree(s);
     return err;
@@ -184,12 +182,12 @@ note(int *first, int err)
 }
 
 int
-fs_sync_super_metadata(struct super *s)
+fs_sync_super_metadata(struct super *s, bool final)
 {
     int err = 0;
 
     if (s->ops->sync != NULL)
-        note(&err, s->ops->sync(s, false));
+        note(&err, s->ops->sync(s, final));
     if (s->bdev != NULL)
         note(&err, bdev_sync(s->bdev));
     return err;
@@ -204,10 +202,7 @@ fs_sync_super(struct super *s, bool final)
         return 0;
     note(&err, object_sync_all());
     note(&err, inode_write_super(s));
-    if (s->ops->sync != NULL)
-        note(&err, s->ops->sync(s, final));
-    if (s->bdev != NULL)
-        note(&err, bdev_sync(s->bdev));
+    note(&err, fs_sync_super_metadata(s, final));
     return err;
 }
 
@@ -252,10 +247,7 @@ fs_for_each_mount(void (*fn)(struct super *s, const char *path, void *ctx), void
     kfree(path);
 }
 
-/*
- * One disk's file system at power-off.  What is in use still (the last program) was written by
- * the first sync.
- */
+/* One disk's file system at power-off.  The first sync writes what is in use still. */
 static void
 unmount(struct super *s)
 {

@@ -3,7 +3,7 @@
  *
  *   - A file system is mounted in one place: the dentry it covers points to it, and it points
  *     back.
- *   - fs_init() registers the kinds this layer has (ext2_fs_type of ext2.h, tmpfs, devfs);
+ *   - fs_init() registers the kinds this layer has (ext2, tmpfs, devfs);
  *     others (procfs) register themselves with fs_type_register before fs_mount_all.
  *   - Sync: pages of all files, inodes, then super_ops.sync, then the block device's object,
  *     then its cache.
@@ -18,22 +18,17 @@
 struct block_device;
 
 struct super_ops {
-    /*
-     * Zeroed memory for an inode, the generic part first or anywhere inside; NULL: no memory.
-     */
+    /* Zeroed memory for an inode, the generic part anywhere inside; NULL: no memory. */
     struct inode *(*alloc_inode)(struct super *s);
     void (*free_inode)(struct inode *i);
     /* Fill in inode i->ino from the disk (its lock is held); -EIO when it makes no sense. */
     int (*read_inode)(struct inode *i);
-    /*
-     * Metadata into the block device's pages (bdev_object), not necessarily to the disk. I
-     * held.
-     */
+    /* Metadata into the file system's cache, not necessarily to the disk. I held. */
     int (*write_inode)(struct inode *i);
     /*
-     * The last reference has gone; its pages have been dropped. With nlink == 0: free
-     * its storage and its number.  Else nothing is dirty. NULL: nothing to do.  free_inode
-     * comes next.
+     * The last reference has gone; its pages have been dropped. With nlink == 0: free its
+     * storage and its number.  Else nothing is dirty. NULL: nothing to do.  free_inode comes
+     * next.
      */
     void (*evict_inode)(struct inode *i);
     /* All the file system's own data into the device's pages; @final: it will be unmounted or
@@ -45,9 +40,11 @@ struct super_ops {
 };
 
 #define SUPER_READ_ONLY 1U /* may be set later by the file system, when it found damage */
-#define SUPER_VOLATILE \
-    2U /* synthetic: names are not cached while unused, and no chmod, chown or utimes: -EPERM */
-#define SUPER_HIDDEN 4U /* pipes: not in the tree */
+/* Synthetic: names are not cached while unused, and no chmod, chown or utimes: -EPERM. */
+#define SUPER_VOLATILE 2U
+#define SUPER_HIDDEN   4U /* pipes: not in the tree */
+#define SUPER_IN_MEMORY \
+    8U /* names stay in the tree until they are removed: it is all there is */
 
 struct super {
     const struct super_ops *ops;
@@ -78,8 +75,13 @@ struct fs_type {
      *          made.
      */
     int (*mount)(struct super *s);
+    /* Makes what is there from the beginning, when @root is the root; may be NULL. */
+    int (*populate)(struct dentry *root);
     struct list link;
 };
+
+extern struct fs_type ext2_fs_type;
+extern struct fs_type devfs_type; /* /dev: a tmpfs that is born with a file for every device */
 
 void fs_type_register(struct fs_type *t);
 
@@ -94,28 +96,19 @@ void fs_init(void);
 int fs_mount_root(const char *name) MUST_CHECK;
 void fs_mount_all(void);
 
-/*
- * Mount kind @type, without or with device, on the directory @path. 0, -ENODEV, -ENOENT,
- * -ENOTDIR, -EBUSY...
- */
+/* Mounts kind @type, with device or without, on directory @path. 0, -ENODEV, -EBUSY... */
 int fs_mount(const char *source, const char *path, const char *type) MUST_CHECK;
 
 /* sync(): everything dirty to the disks. Returns 0 or the first error. Sleeps. */
 int fs_sync_all(void);
 int fs_sync_super(struct super *s, bool final) MUST_CHECK;
 /* The part of fsync that is not the file: super_ops.sync, the device's pages, its cache. */
-int fs_sync_super_metadata(struct super *s) MUST_CHECK;
+int fs_sync_super_metadata(struct super *s, bool final) MUST_CHECK;
 
-/*
- * fs_unmount_all - at power-off, when the last process has gone: write everything, mark clean.
- * Nobody may use a file afterwards.
- */
+/* At power-off, after the last process: write all, mark clean. No file may be used again. */
 void fs_unmount_all(void);
 
-/*
- * fs_shrink_caches - drop every dentry and inode that nobody uses, with their pages.
- * Sleeps, may write; hold no lock. Returns how many were dropped.
- */
+/* Drops every unused dentry and inode with its pages; how many. Sleeps, no lock held. */
 unsigned fs_shrink_caches(void);
 
 /* Calls @fn for each mounted file system, in order; for /proc/mounts. @path: where it is. */

@@ -98,8 +98,7 @@ text_free(struct text *t)
     *t = (struct text){0};
 }
 
-/* Copies out what lies at *pos. */
-static ssize_t
+ssize_t
 text_copy(const struct text *t, struct uio *u, off_t *pos)
 {
     size_t start = u->left, skip = (size_t)*pos;
@@ -126,17 +125,14 @@ text_open(struct file *f)
     return f->private != NULL ? 0 : -ENOMEM;
 }
 
-static void
+void
 text_release(struct file *f)
 {
     text_free(f->private);
     kfree(f->private);
 }
 
-/*
- * The offset's lock is held by the caller, save for pread; two of those at once make the text
- * twice.
- */
+/* The offset's lock is held by the caller, save for pread: two at once make the text twice. */
 static ssize_t
 text_read(struct file *f, struct uio *u, off_t *pos)
 {
@@ -158,7 +154,7 @@ text_read(struct file *f, struct uio *u, off_t *pos)
     return n;
 }
 
-static off_t
+off_t
 text_seek(struct file *f, off_t off, int whence)
 {
     return whence == SEEK_END ? -EINVAL : inode_seek(f->inode, f->offset, off, whence);

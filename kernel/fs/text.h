@@ -24,4 +24,10 @@ void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_write(struct text *t, const void *bytes, size_t n);
 void text_free(struct text *t);
 
+/* Copies out what lies at *pos. Returns the bytes, or -EFAULT. */
+ssize_t text_copy(const struct text *t, struct uio *u, off_t *pos);
+
 extern const struct file_ops text_file_ops;
+/* For other files whose private is a struct text of kmalloc. */
+void text_release(struct file *f);
+off_t text_seek(struct file *f, off_t off, int whence);

@@ -1,20 +1,17 @@
 /*
  * tmpfs.c - a file system in memory.
  *
- * The entries of a directory are numbered in the order they were made, and the number is the
- * position that getdents gives out: so it stays good while other entries come and go.
- * Positions 0 and 1 are "." and "..".
+ * A directory has no other contents than its names in the tree (dentry.c), which stay there
+ * until they are removed: so the operations here make inodes and count links.
  *
  * Space is counted by pages: before one is made, prepare_write books it.  A file's booking is
  * brought back to what it really has whenever it shrinks or goes.
  *
- * Locks: entries by the directory's inode lock; the counts by tmpfs->lock (spin).
+ * Locks: link counts by the inodes' locks, as in inode.h; the counts by tmpfs->lock (spin).
  */
 #include "kernel/fs/tmpfs.h"
 
-#include "kernel/abi/dirent.h"
 #include "kernel/abi/errno.h"
-#include "kernel/arch/cpu.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/string.h"
@@ -22,29 +19,16 @@
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 
-#define TMPFS_FIRST_ENTRY 2U
-
 struct tmpfs {
     struct spinlock lock;
     uint64_t used, limit;      /* lock: pages */
     uint64_t inodes, next_ino; /* lock */
 };
 
-struct tmpfs_entry {
-    struct list link;
-    uint64_t position;
-    struct inode *inode;
-    size_t len;
-    char name[];
-};
-
 struct tmpfs_inode {
     struct inode inode;
-    uint64_t booked;        /* tmpfs->lock: pages */
-    struct list entries;    /* I: directories */
-    uint64_t next_position; /* I */
-    struct inode *parent;   /* directories: no reference, valid while nlink > 0 */
-    char *target;           /* links */
+    uint64_t booked; /* tmpfs->lock: pages */
+    char *target;    /* links */
 };
 
 static struct tmpfs_inode *
@@ -106,8 +90,6 @@ tmpfs_alloc_inode(struct super *s)
 
     if (n == NULL)
         return NULL;
-    list_init(&n->entries);
-    n->next_position = TMPFS_FIRST_ENTRY;
     spin_lock(&t->lock);
     t->inodes++;
     spin_unlock(&t->lock);
@@ -153,92 +135,13 @@ make_inode(struct super *s, const struct inode *dir, mode_t mode, struct inode *
     return 0;
 }
 
-/* ---- entries ---- */
-
-static struct tmpfs_entry *
-find_entry(struct inode *dir, const char *name)
-{
-    size_t len = strlen(name);
-    struct tmpfs_entry *e;
-
-    list_for_each (e, &tnode(dir)->entries, link) {
-        if (e->len == len && memcmp(e->name, name, len) == 0)
-            return e;
-    }
-    return NULL;
-}
-
-static struct tmpfs_entry *
-alloc_entry(const char *name)
-{
-    size_t len = strlen(name);
-    struct tmpfs_entry *e = kmalloc(sizeof(*e) + len + 1);
-
-    if (e == NULL)
-        return NULL;
-    list_init(&e->link);
-    e->len = len;
-    memcpy(e->name, name, len + 1);
-    return e;
-}
-
-/* Enters @e for @inode, to which it takes a reference. */
-static void
-enter(struct inode *dir, struct tmpfs_entry *e, struct inode *inode)
-{
-    e->inode = inode;
-    e->position = tnode(dir)->next_position++;
-    inode_get(inode);
-    __atomic_add_fetch(&inode->quiet_refs, 1, __ATOMIC_RELAXED);
-    list_push_back(&tnode(dir)->entries, &e->link);
-}
-
-/*
- * Takes it out. The generic layer holds another reference to its inode, so this put frees
- * nothing.
- */
-static void
-leave(struct tmpfs_entry *e)
-{
-    list_del(&e->link);
-    __atomic_sub_fetch(&e->inode->quiet_refs, 1, __ATOMIC_RELAXED);
-    inode_put(e->inode);
-    kfree(e);
-}
+/* ---- names ---- */
 
 static int
-tmpfs_lookup(struct inode *dir, const char *name, struct inode **out)
+tmpfs_create(struct inode *dir, const char *name UNUSED, mode_t mode, dev_t rdev,
+             struct inode **out)
 {
-    struct tmpfs_entry *e = find_entry(dir, name);
-
-    if (e == NULL)
-        return -ENOENT;
-    inode_get(e->inode);
-    *out = e->inode;
-    return 0;
-}
-
-/* An inode and its entry, both or none. */
-static int
-make(struct inode *dir, const char *name, mode_t mode, struct inode **out)
-{
-    struct tmpfs_entry *e = alloc_entry(name);
-
-    if (e == NULL)
-        return -ENOMEM;
     int err = make_inode(dir->super, dir, mode, out);
-    if (err != 0) {
-        kfree(e);
-        return err;
-    }
-    enter(dir, e, *out);
-    return 0;
-}
-
-static int
-tmpfs_create(struct inode *dir, const char *name, mode_t mode, dev_t rdev, struct inode **out)
-{
-    int err = make(dir, name, mode, out);
 
     if (err == 0)
         (*out)->rdev = rdev;
@@ -246,26 +149,26 @@ tmpfs_create(struct inode *dir, const char *name, mode_t mode, dev_t rdev, struc
 }
 
 static int
-tmpfs_mkdir(struct inode *dir, const char *name, mode_t mode, struct inode **out)
+tmpfs_mkdir(struct inode *dir, const char *name UNUSED, mode_t mode, struct inode **out)
 {
-    int err = make(dir, name, mode, out);
+    int err = make_inode(dir->super, dir, mode, out);
 
     if (err != 0)
         return err;
     (*out)->nlink = 2;
-    tnode(*out)->parent = dir;
     dir->nlink++;
     return 0;
 }
 
 static int
-tmpfs_symlink(struct inode *dir, const char *name, const char *target, struct inode **out)
+tmpfs_symlink(struct inode *dir, const char *name UNUSED, const char *target,
+              struct inode **out)
 {
     char *copy = kstrdup(target);
 
     if (copy == NULL)
         return -ENOMEM;
-    int err = make(dir, name, S_IFLNK | S_IRWXUGO, out);
+    int err = make_inode(dir->super, dir, S_IFLNK | S_IRWXUGO, out);
     if (err != 0) {
         kfree(copy);
         return err;
@@ -276,31 +179,24 @@ tmpfs_symlink(struct inode *dir, const char *name, const char *target, struct in
 }
 
 static int
-tmpfs_link(struct inode *dir, const char *name, struct inode *inode)
+tmpfs_link(struct inode *dir UNUSED, const char *name UNUSED, struct inode *inode)
 {
-    struct tmpfs_entry *e = alloc_entry(name);
-
-    if (e == NULL)
-        return -ENOMEM;
-    enter(dir, e, inode);
     inode->nlink++;
     return 0;
 }
 
 static int
-tmpfs_unlink(struct inode *dir, const char *name, struct inode *inode)
+tmpfs_unlink(struct inode *dir UNUSED, const char *name UNUSED, struct inode *inode)
 {
-    leave(find_entry(dir, name));
     inode->nlink--;
     return 0;
 }
 
 static int
-tmpfs_rmdir(struct inode *dir, const char *name, struct inode *inode)
+tmpfs_rmdir(struct inode *dir, const char *name UNUSED, struct inode *inode)
 {
-    if (!list_empty(&tnode(inode)->entries))
+    if (dentry_has_children(inode))
         return -ENOTEMPTY;
-    leave(find_entry(dir, name));
     inode->nlink = 0;
     dir->nlink--;
     return 0;
@@ -311,61 +207,14 @@ tmpfs_rename(const struct rename *r)
 {
     bool is_dir = S_ISDIR(r->inode->mode);
 
-    if (r->victim != NULL && is_dir && !list_empty(&tnode(r->victim)->entries))
+    if (r->victim != NULL && is_dir && dentry_has_children(r->victim))
         return -ENOTEMPTY;
-    struct tmpfs_entry *e = alloc_entry(r->new_name);
-    if (e == NULL)
-        return -ENOMEM;
     if (r->victim != NULL) {
-        leave(find_entry(r->new_dir, r->new_name));
         r->victim->nlink = is_dir ? 0 : r->victim->nlink - 1;
         r->new_dir->nlink -= is_dir;
     }
-    leave(find_entry(r->old_dir, r->old_name));
-    enter(r->new_dir, e, r->inode);
-    if (is_dir) {
-        tnode(r->inode)->parent = r->new_dir;
-        r->old_dir->nlink--;
-        r->new_dir->nlink++;
-    }
-    return 0;
-}
-
-/* The two entries that every directory begins with. False: @emit is full. */
-static bool
-emit_dots(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx)
-{
-    struct inode *parent = dir->nlink > 0 ? tnode(dir)->parent : NULL;
-
-    if (*pos == 0) {
-        if (!emit(ctx, ".", 1, dir->ino, DT_DIR, 1))
-            return false;
-        *pos = 1;
-    }
-    if (*pos == 1) {
-        ino_t ino = parent != NULL ? parent->ino : dir->ino;
-        if (!emit(ctx, "..", 2, ino, DT_DIR, TMPFS_FIRST_ENTRY))
-            return false;
-        *pos = TMPFS_FIRST_ENTRY;
-    }
-    return true;
-}
-
-static int
-tmpfs_getdents(struct inode *dir, uint64_t *pos, dir_emit_fn *emit, void *ctx)
-{
-    struct tmpfs_entry *e;
-
-    if (!emit_dots(dir, pos, emit, ctx))
-        return 0;
-    list_for_each (e, &tnode(dir)->entries, link) {
-        if (e->position < *pos)
-            continue;
-        if (!emit(ctx, e->name, e->len, e->inode->ino, DT_OF_MODE(e->inode->mode),
-                  e->position + 1))
-            return 0;
-        *pos = e->position + 1;
-    }
+    r->old_dir->nlink -= is_dir;
+    r->new_dir->nlink += is_dir;
     return 0;
 }
 
@@ -387,7 +236,6 @@ tmpfs_truncate(struct inode *inode, uint64_t size)
 }
 
 static const struct inode_ops tmpfs_inode_ops = {
-    .lookup = tmpfs_lookup,
     .create = tmpfs_create,
     .mkdir = tmpfs_mkdir,
     .symlink = tmpfs_symlink,
@@ -395,7 +243,7 @@ static const struct inode_ops tmpfs_inode_ops = {
     .unlink = tmpfs_unlink,
     .rmdir = tmpfs_rmdir,
     .rename = tmpfs_rename,
-    .getdents = tmpfs_getdents,
+    .getdents = dentry_getdents,
     .readlink = tmpfs_readlink,
     .truncate = tmpfs_truncate,
 };
@@ -437,6 +285,7 @@ tmpfs_mount(struct super *s)
     t->limit = st.total / 2;
     t->next_ino = 1;
     s->ops = &tmpfs_super_ops;
+    s->flags |= SUPER_IN_MEMORY;
     s->block_size = PAGE_SIZE;
     s->private = t;
     int err = make_inode(s, NULL, S_IFDIR | S_ISVTX | S_IRWXUGO, &s->root_inode);

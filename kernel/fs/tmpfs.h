@@ -2,7 +2,7 @@
  * tmpfs.h - files in memory: /tmp, /dev/shm, memfds, and what /dev is made of.
  *
  *   - Contents are shared-memory objects: pages that swap like any other memory.
- *   - A directory is a list of entries, each of which holds a reference to its inode.
+ *   - A directory is what the tree of names holds of it (SUPER_IN_MEMORY).
  *   - Each mount may use half of the machine's memory (-ENOSPC beyond).
  */
 #pragma once

@@ -1,6 +1,6 @@
 /*
- * avl.h - a balanced search tree whose nodes live inside its members
- * (Adelson-Velsky and Landis, 1962).
+ * avl.h - a balanced search tree whose nodes live inside its members (Adelson-Velsky and
+ * Landis, 1962).
  *
  *   - Keyed by whatever the owner's compare says; equal keys are not allowed.
  *   - "Augmented": after a node's subtrees changed, the owner's update recomputes what the
@@ -28,8 +28,5 @@ void avl_insert(struct avl_tree *t, struct avl_node *n);
 /* Takes out @n, which is in the tree. */
 void avl_remove(struct avl_tree *t, struct avl_node *n);
 
-/*
- * Recomputes (update) the nodes from @n up to the root, after something about @n
- * changed that is not its order.
- */
+/* Updates the nodes from @n up to the root, when something of @n changed but its order. */
 void avl_refresh(struct avl_tree *t, struct avl_node *n);

@@ -1,27 +1,25 @@
 /*
  * printf.c - turning numbers and strings into text.
  *
- * Knows nothing of where the text goes: it is handed to a sink in pieces, so that
- * a panic with a few hundred bytes of stack left can still print.  The log itself
- * (kprintf) is kernel/arch/log.c, because it needs a lock.
+ * Knows nothing of where the text goes: it is handed to a sink in pieces, so that a panic with
+ * a few hundred bytes of stack left can still print.  The log itself (kprintf) is
+ * kernel/arch/log.c, because it needs a lock.
  *
- * Main idea: a conversion is parsed into a struct spec, a number is written
- * backwards into a small buffer, and one function pads.
+ * Main idea: a conversion is parsed into a struct spec, a number is written backwards into a
+ * small buffer, and one function pads.
  */
 #include "kernel/lib/printf.h"
 
 #include "kernel/lib/string.h"
 
-/* Enough for 64 bits in octal. */
-#define DIGITS_MAX 24
-
-enum size { SIZE_INT, SIZE_CHAR, SIZE_SHORT, SIZE_LONG };
+#define DIGITS_MAX 24 /* enough for 64 bits in octal */
+#define FIELD_MAX  100000
 
 struct spec {
-    bool left, zero, alt, plus, space; /* flags - 0 # + and space */
+    bool left, zero, alt; /* flags - 0 # */
+    bool wide;            /* 64 bits */
     int width;
     int precision; /* -1: none given */
-    enum size size;
     char conversion;
 };
 
@@ -46,53 +44,16 @@ out_repeat(struct out *o, char c, int n)
         out_text(o, &c, 1);
 }
 
-static bool
-parse_flag(struct spec *s, char c)
-{
-    switch (c) {
-    case '-':
-        s->left = true;
-        return true;
-    case '0':
-        s->zero = true;
-        return true;
-    case '#':
-        s->alt = true;
-        return true;
-    case '+':
-        s->plus = true;
-        return true;
-    case ' ':
-        s->space = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A width or precision in digits; stops growing before it overflows. */
+/* A width or precision: digits or an argument. */
 static const char *
-parse_int(const char *p, int *value)
+parse_int(const char *p, int *value, va_list *ap)
 {
-    *value = 0;
-    for (; *p >= '0' && *p <= '9'; p++)
-        if (*value < 100000)
-            *value = *value * 10 + (*p - '0');
-    return p;
-}
-
-static const char *
-parse_size(const char *p, enum size *size)
-{
-    *size = SIZE_INT;
-    if (p[0] == 'h') {
-        *size = p[1] == 'h' ? SIZE_CHAR : SIZE_SHORT;
-        return p + (p[1] == 'h' ? 2 : 1);
+    if (*p == '*') {
+        *value = va_arg(*ap, int);
+        return p + 1;
     }
-    if (p[0] == 'l' || p[0] == 'z' || p[0] == 'j' || p[0] == 't') {
-        *size = SIZE_LONG; /* all of them have 64 bits here */
-        return p + (p[0] == 'l' && p[1] == 'l' ? 2 : 1);
-    }
+    for (*value = 0; *p >= '0' && *p <= '9'; p++)
+        *value = MIN(*value * 10 + (*p - '0'), FIELD_MAX);
     return p;
 }
 
@@ -101,128 +62,66 @@ static const char *
 parse_spec(const char *p, struct spec *s, va_list *ap)
 {
     *s = (struct spec){.precision = -1};
-    while (parse_flag(s, *p))
-        p++;
-    if (*p == '*') {
-        s->width = va_arg(*ap, int);
-        p++;
-        if (s->width < 0) { /* C11 7.21.6.1: a negative width is a '-' flag and its amount */
-            s->left = true;
-            s->width = s->width == INT32_MIN ? 0 : -s->width;
-        }
-    } else {
-        p = parse_int(p, &s->width);
+    for (; *p == '-' || *p == '0' || *p == '#'; p++) {
+        s->left |= *p == '-';
+        s->zero |= *p == '0';
+        s->alt |= *p == '#';
     }
-    if (*p == '.') {
-        p++;
-        if (*p == '*') {
-            s->precision = va_arg(*ap, int); /* a negative one counts as none */
-            p++;
-        } else {
-            p = parse_int(p, &s->precision);
-        }
-    }
-    p = parse_size(p, &s->size);
+    p = parse_int(p, &s->width, ap);
+    if (*p == '.')
+        p = parse_int(p + 1, &s->precision, ap);
+    for (; *p == 'l' || *p == 'z'; p++)
+        s->wide = true;
     s->conversion = *p;
     return p;
 }
 
-static uint64_t
-take_unsigned(const struct spec *s, va_list *ap)
-{
-    switch (s->size) {
-    case SIZE_LONG:
-        return va_arg(*ap, uint64_t);
-    case SIZE_CHAR:
-        return (unsigned char)va_arg(*ap, unsigned);
-    case SIZE_SHORT:
-        return (unsigned short)va_arg(*ap, unsigned);
-    default:
-        return va_arg(*ap, unsigned);
-    }
-}
-
-static int64_t
-take_signed(const struct spec *s, va_list *ap)
-{
-    switch (s->size) {
-    case SIZE_LONG:
-        return va_arg(*ap, int64_t);
-    case SIZE_CHAR:
-        return (signed char)va_arg(*ap, int);
-    case SIZE_SHORT:
-        return (short)va_arg(*ap, int);
-    default:
-        return va_arg(*ap, int);
-    }
-}
-
-/* Writes the digits of @n backwards, ending at @end; returns where they begin. */
-static char *
-write_digits(char *end, uint64_t n, unsigned base, bool upper)
-{
-    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-
-    for (; n != 0; n /= base)
-        *--end = digits[n % base];
-    return end;
-}
-
-/* Prefix (sign or 0x), zeros, digits, inside the width. */
+/* Prefix and text inside the width, padded with blanks, or with zeros between the two. */
 static void
-out_number(struct out *o, const struct spec *s, uint64_t n, unsigned base, const char *prefix)
+out_field(struct out *o, const struct spec *s, const char *prefix, const char *text, size_t len)
 {
-    char buf[DIGITS_MAX];
-    char *end = buf + sizeof(buf);
-    char *start = write_digits(end, n, base, s->conversion == 'X');
-    int digits = end - start;
-    int prefix_len = strlen(prefix);
-    int zeros = (s->precision < 0 ? 1 : s->precision) - digits;
+    int pad = s->width - (int)(strlen(prefix) + len);
 
-    if (s->conversion == 'o' && s->alt && zeros <= 0)
-        zeros = 1;
-    if (zeros < 0)
-        zeros = 0;
-    int pad = s->width - prefix_len - zeros - digits;
-    if (s->zero && !s->left && s->precision < 0 && pad > 0) {
-        zeros += pad;
-        pad = 0;
-    }
-    if (!s->left)
+    if (!s->left && !s->zero)
         out_repeat(o, ' ', pad);
-    out_text(o, prefix, prefix_len);
-    out_repeat(o, '0', zeros);
-    out_text(o, start, digits);
+    out_text(o, prefix, strlen(prefix));
+    if (!s->left && s->zero)
+        out_repeat(o, '0', pad);
+    out_text(o, text, len);
     if (s->left)
         out_repeat(o, ' ', pad);
 }
 
 static void
+out_number(struct out *o, const struct spec *s, uint64_t n, unsigned base, const char *prefix)
+{
+    char buf[DIGITS_MAX], *end = buf + sizeof(buf), *start = end;
+
+    do {
+        *--start = "0123456789abcdef"[n % base];
+        n /= base;
+    } while (n != 0);
+    out_field(o, s, prefix, start, (size_t)(end - start));
+}
+
+static void
 out_signed(struct out *o, const struct spec *s, int64_t n)
 {
-    const char *sign = s->plus ? "+" : s->space ? " " : "";
-
     /* The negation is done unsigned: INT64_MIN has no positive. */
-    out_number(o, s, n < 0 ? -(uint64_t)n : (uint64_t)n, 10, n < 0 ? "-" : sign);
+    out_number(o, s, n < 0 ? -(uint64_t)n : (uint64_t)n, 10, n < 0 ? "-" : "");
 }
 
 static void
 out_unsigned(struct out *o, const struct spec *s, uint64_t n)
 {
-    switch (s->conversion) {
-    case 'o':
-        out_number(o, s, n, 8, "");
-        break;
-    case 'x':
-        out_number(o, s, n, 16, s->alt && n != 0 ? "0x" : "");
-        break;
-    case 'X':
-        out_number(o, s, n, 16, s->alt && n != 0 ? "0X" : "");
-        break;
-    default:
+    bool prefix = s->alt && n != 0;
+
+    if (s->conversion == 'u')
         out_number(o, s, n, 10, "");
-        break;
-    }
+    else if (s->conversion == 'o')
+        out_number(o, s, n, 8, prefix ? "0" : "");
+    else
+        out_number(o, s, n, 16, prefix ? "0x" : "");
 }
 
 static void
@@ -230,40 +129,24 @@ out_string(struct out *o, const struct spec *s, const char *text)
 {
     if (text == NULL)
         text = "(null)";
-    size_t len = s->precision < 0 ? strlen(text) : strnlen(text, s->precision);
-    int pad = s->width > (int)len ? s->width - (int)len : 0;
-
-    if (!s->left)
-        out_repeat(o, ' ', pad);
-    out_text(o, text, len);
-    if (s->left)
-        out_repeat(o, ' ', pad);
-}
-
-static void
-out_char(struct out *o, const struct spec *s, char c)
-{
-    if (!s->left)
-        out_repeat(o, ' ', s->width - 1);
-    out_text(o, &c, 1);
-    if (s->left)
-        out_repeat(o, ' ', s->width - 1);
+    out_field(o, s, "", text, s->precision < 0 ? strlen(text) : strnlen(text, s->precision));
 }
 
 /* Returns false if the conversion is none that we know. */
 static bool
 out_conversion(struct out *o, struct spec *s, va_list *ap)
 {
+    char c;
+
     switch (s->conversion) {
     case 'd':
     case 'i':
-        out_signed(o, s, take_signed(s, ap));
+        out_signed(o, s, s->wide ? va_arg(*ap, int64_t) : va_arg(*ap, int));
         return true;
     case 'u':
     case 'x':
-    case 'X':
     case 'o':
-        out_unsigned(o, s, take_unsigned(s, ap));
+        out_unsigned(o, s, s->wide ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned));
         return true;
     case 'p':
         out_number(o, s, (uintptr_t)va_arg(*ap, void *), 16, "0x");
@@ -272,7 +155,8 @@ out_conversion(struct out *o, struct spec *s, va_list *ap)
         out_string(o, s, va_arg(*ap, const char *));
         return true;
     case 'c':
-        out_char(o, s, va_arg(*ap, int));
+        c = (char)va_arg(*ap, int);
+        out_field(o, s, "", &c, 1);
         return true;
     case '%':
         out_text(o, "%", 1);

@@ -1,9 +1,9 @@
 /*
  * printf.h - formatted text, to a buffer or to the kernel's log.
  *
- * Formats: %d %i %u %x %X %o %c %s %p %% with flags - 0 # + space, width and precision (also
- * *), and the sizes hh h l ll z j t.  %p prints 0x and the hexadecimal value. No floating
- * point.  Everything here may be called in any context, with any lock.
+ * Formats: %d %i %u %x %o %c %s %p %% with flags - 0 #, a width, for %s a precision (both also
+ * *), and the sizes l, ll and z.  %p prints 0x and the hexadecimal value.  Everything here may
+ * be called in any context, with any lock.
  */
 #pragma once
 
@@ -26,20 +26,14 @@ typedef void (*format_sink)(void *arg, const char *text, size_t len);
  */
 size_t vformat(format_sink sink, void *arg, const char *fmt, va_list ap);
 
-/*
- * kprintf - print to the kernel's log: the ring buffer that /proc/kmsg shows, and every
- * console sink.
- */
+/* kprintf - print to the kernel's log: the ring that /proc/kmsg shows, and every console. */
 void kprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void kvprintf(const char *fmt, va_list ap);
 
 /* A console: receives the log's text as it is made; must not sleep or log. */
 typedef void (*log_sink)(const char *text, size_t len);
 
-/*
- * log_add_sink - send the log to one more console, beginning with all that the
- * ring buffer still holds.
- */
+/* log_add_sink - one more console for the log, beginning with what the ring still holds. */
 void log_add_sink(log_sink sink);
 
 /*

@@ -1,14 +1,14 @@
 /*
  * radix.c - a tree of 64-way nodes, six bits of the index at each level.
  *
- * A node at level 1 holds values, one at a higher level holds nodes.  The tree is
- * as high as its largest index needs, so a small table is one node.  A node is its
- * slots and nothing else, 512 bytes, which is a size that kmalloc has; that it is
- * empty is found by looking, and the look begins beside the slot that was cleared,
- * where a table that is emptied in order has its next value.
+ * A node at level 1 holds values, one at a higher level holds nodes.  The tree is as high as
+ * its largest index needs, so a small table is one node.  A node is its slots and nothing else,
+ * 512 bytes, which is a size that kmalloc has; that it is empty is found by looking, and the
+ * look begins beside the slot that was cleared, where a table that is emptied in order has its
+ * next value.
  *
- * Nodes that radix_reserve made may be empty; radix_del frees only nodes on its own
- * path, and only when they are empty.
+ * Nodes that radix_reserve made may be empty; radix_del frees only nodes on its own path, and
+ * only when they are empty.
  */
 #include "kernel/lib/radix.h"
 
@@ -132,10 +132,7 @@ prune(struct radix *r, uint64_t index)
     }
 }
 
-/*
- * The level-1 node for @index, made if it is missing; NULL when there is no memory, the tree
- * as it was.
- */
+/* The level-1 node for @index, made if it is missing; NULL: no memory, nothing changed. */
 static struct radix_node *
 make_leaf(struct radix *r, uint64_t index)
 {

@@ -35,10 +35,7 @@ int radix_set(struct radix *r, uint64_t index, void *value) MUST_CHECK;
  */
 int radix_reserve(struct radix *r, uint64_t index) MUST_CHECK;
 
-/*
- * Takes the value at @index out and returns it (NULL when there was none); empty nodes are
- * freed.
- */
+/* Takes the value at @index out and returns it, or NULL; empty nodes are freed. */
 void *radix_del(struct radix *r, uint64_t index);
 
 /*

@@ -1,9 +1,9 @@
 /*
  * random.h - numbers that nobody can foretell, or that everybody can repeat.
  *
- * One ChaCha20 generator (RFC 8439) with fast key erasure: each request makes a new key
- * out of the stream first.  With a seed on the command line its whole output follows from
- * the seed, so a run can be repeated.
+ * One ChaCha20 generator (RFC 8439) with fast key erasure: each request makes a new key out of
+ * the stream first.  With a seed on the command line its whole output follows from the seed, so
+ * a run can be repeated.
  */
 #pragma once
 

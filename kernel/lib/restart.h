@@ -1,8 +1,8 @@
 /*
  * restart.h - how an interrupted system call says that it may be begun again.
  *
- * Internal to the kernel, never seen by a program: the way back to user mode turns
- * these into -EINTR, or runs the call once more (proc/signal.c).
+ * Internal to the kernel, never seen by a program: the way back to user mode turns these into
+ * -EINTR, or runs the call once more (proc/signal.c).
  */
 #pragma once
 

@@ -1,10 +1,9 @@
 /*
  * string.c - memory and strings, by the C library's contracts.
  *
- * The compiler calls memcpy, memmove, memset and memcmp of its own accord.  The
- * first three are string instructions: eight bytes for each step, which is what
- * counts on an emulated processor, and they cannot be compiled into calls of
- * themselves.
+ * The compiler calls memcpy, memmove, memset and memcmp of its own accord.  The first three are
+ * string instructions: eight bytes for each step, which is what counts on an emulated
+ * processor, and they cannot be compiled into calls of themselves.
  */
 #include "kernel/lib/string.h"
 
@@ -29,10 +28,7 @@ copy_backwards(void *dst, const void *src, size_t n)
     size_t words = n / 8;
     size_t tail = n % 8;
 
-    /*
-     * The pointers go from a last byte to the first byte of a last word in between: 7 down,
-     * then up again.
-     */
+    /* The pointers go from last to first byte of a word in between: 7 down, then up again. */
     __asm__ volatile("std\n\t"
                      "rep movsb\n\t"
                      "subq $7, %0\n\t"

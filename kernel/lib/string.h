@@ -1,6 +1,6 @@
 /*
- * string.h - the C library's memory and string functions that the kernel uses.
- * Contracts are C11's (7.24) and POSIX's; strlcpy is BSD's.
+ * string.h - the C library's memory and string functions that the kernel uses. Contracts are
+ * C11's (7.24) and POSIX's; strlcpy is BSD's.
  */
 #pragma once
 

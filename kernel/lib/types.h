@@ -1,8 +1,8 @@
 /*
  * types.h - the words that every other file is written in.
  *
- * Integers that carry a unit have a type of their own, so that a prototype says
- * what it takes.  Ranges are half open, [start, end), everywhere.
+ * Integers that carry a unit have a type of their own, so that a prototype says what it takes.
+ * Ranges are half open, [start, end), everywhere.
  */
 #pragma once
 

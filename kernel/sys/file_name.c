@@ -123,13 +123,13 @@ sys_mknodat(const uint64_t a[6])
 int64_t
 sys_rmdir(const uint64_t a[6])
 {
-    return path_rmdir(AT_FDCWD, a[0]);
+    return path_remove(AT_FDCWD, a[0], true);
 }
 
 int64_t
 sys_unlink(const uint64_t a[6])
 {
-    return path_unlink(AT_FDCWD, a[0]);
+    return path_remove(AT_FDCWD, a[0], false);
 }
 
 int64_t
@@ -139,7 +139,7 @@ sys_unlinkat(const uint64_t a[6])
 
     if ((flags & ~AT_REMOVEDIR) != 0)
         return -EINVAL;
-    return flags != 0 ? path_rmdir((int)a[0], a[1]) : path_unlink((int)a[0], a[1]);
+    return path_remove((int)a[0], a[1], flags != 0);
 }
 
 int64_t

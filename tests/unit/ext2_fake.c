@@ -7,9 +7,9 @@
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/fs/chrdev.h"
-#include "kernel/fs/ext2.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/super.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
@@ -572,7 +572,7 @@ strlcpy(char *dst, const char *src, size_t size)
 }
 
 int
-fs_sync_super_metadata(struct super *s)
+fs_sync_super_metadata(struct super *s, bool final UNUSED)
 {
     return s->ops->sync(s, false);
 }

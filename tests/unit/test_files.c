@@ -529,7 +529,7 @@ fs_sync_super(struct super *s UNUSED, bool final UNUSED)
 }
 
 int
-fs_sync_super_metadata(struct super *s UNUSED)
+fs_sync_super_metadata(struct super *s UNUSED, bool final UNUSED)
 {
     return 0;
 }

@@ -162,10 +162,6 @@ test_output(void)
     line_output(&tty, "a\tb\nc", 5);
     CHECK(echoed("a\tb\r\nc") && tty.column == 1);
     start();
-    tty.termios.c_oflag |= XTABS;
-    line_output(&tty, "ab\tc", 4);
-    CHECK(echoed("ab      c"));
-    start();
     tty.termios.c_oflag = 0;
     line_output(&tty, "x\n", 2);
     CHECK(echoed("x\n"));
