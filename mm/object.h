@@ -44,6 +44,8 @@ struct object_ops {
     void (*release)(struct object *o);
     /* The name to show in /proc/PID/maps, with device and inode number. */
     void (*describe)(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino);
+    /* A region that showed it is gone; its reference is given back next. NULL: who cares. */
+    void (*unmapped)(struct object *o);
 };
 
 enum object_kind { OBJECT_FILE, OBJECT_SHM };

@@ -550,8 +550,13 @@ region_free_list(struct list *dead)
     while ((l = list_pop_front(dead)) != NULL) {
         struct region *r = list_entry(l, struct region, link);
 
-        if (r->object != NULL)
-            object_put(r->object);
+        struct object *o = r->object;
+
         kfree(r);
+        if (o == NULL)
+            continue;
+        if (o->ops->unmapped != NULL)
+            o->ops->unmapped(o);
+        object_put(o);
     }
 }

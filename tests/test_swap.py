@@ -7,7 +7,7 @@ BUSYBOX = "/bin/busybox"
 RIGHT = "ok      all is there after filling\nchildren that saw what they should: 4\nok      the parent too\n"
 
 
-@pytest.mark.parametrize("kind", ["private", "shared"])
+@pytest.mark.parametrize("kind", ["private", "shared", "sysv"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_four_times_the_memory(vm, kind, seed):
     """128 MiB on a machine of 32, shared copy-on-write or truly by five processes."""

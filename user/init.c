@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
+#include <sys/shm.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -284,13 +285,26 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
     return 0;
 }
 
-/* Files that the program left in memory are no leak: a child takes them away. */
+static void
+remove_segments(void)
+{
+    struct shmid_ds ds;
+    struct shm_info all;
+    int id, highest = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&all);
+
+    for (int place = 0; place <= highest; place++)
+        if ((id = shmctl(place, SHM_STAT, &ds)) != -1)
+            (void)shmctl(id, IPC_RMID, NULL);
+}
+
+/* Files and segments that the program left in memory are no leak: a child takes them away. */
 static void
 empty_memory_files(void)
 {
     pid_t pid = fork_clean();
 
     if (pid == 0) {
+        remove_segments();
         nftw("/tmp", remove_one, 16, FTW_DEPTH | FTW_PHYS);
         nftw("/dev/shm", remove_one, 16, FTW_DEPTH | FTW_PHYS);
         _exit(0);

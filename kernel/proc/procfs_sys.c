@@ -6,6 +6,7 @@
 #include "kernel/proc/procfs_internal.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/shm.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/identity.h"
@@ -62,6 +63,9 @@ static const struct proc_node kernel_table[] = {
     CONSTANT("osrelease", .text = IDENTITY_RELEASE),
     CONSTANT("ostype", .text = IDENTITY_SYSNAME),
     CONSTANT("pid_max", .value = PID_MAX),
+    CONSTANT("shmall", .value = SHMALL),
+    CONSTANT("shmmax", .value = SHMMAX),
+    CONSTANT("shmmni", .value = SHMMNI),
     CONSTANT("version", .text = IDENTITY_VERSION),
     {0},
 };

@@ -15,6 +15,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/identity.h"
+#include "kernel/proc/sysvshm.h"
 #include "kernel/sched/sched.h"
 #include "mm/commit.h"
 #include "mm/kmalloc.h"
@@ -380,6 +381,18 @@ show_filesystems(struct proc_inode *i UNUSED, struct text *t)
     return 0;
 }
 
+static int
+show_shm(struct proc_inode *i UNUSED, struct text *t)
+{
+    sysvshm_show(t);
+    return 0;
+}
+
+static const struct proc_node sysvipc_table[] = {
+    {.name = "shm", .mode = PROC_FILE(0444), .show = show_shm},
+    {0},
+};
+
 const struct proc_node proc_root_table[] = {
     {.name = "cmdline", .mode = PROC_FILE(0444), .show = show_boot_cmdline},
     {.name = "cpuinfo", .mode = PROC_FILE(0444), .show = show_cpuinfo},
@@ -393,6 +406,7 @@ const struct proc_node proc_root_table[] = {
     {.name = "stat", .mode = PROC_FILE(0444), .show = show_stat},
     {.name = "swaps", .mode = PROC_FILE(0444), .show = show_swaps},
     {.name = "sys", .mode = PROC_DIR(0555), .children = proc_sys_table},
+    {.name = "sysvipc", .mode = PROC_DIR(0555), .children = sysvipc_table},
     {.name = "thread-self", .mode = PROC_LINK(0777), .readlink = proc_read_thread_self},
     {.name = "uptime", .mode = PROC_FILE(0444), .show = show_uptime},
     {.name = "version", .mode = PROC_FILE(0444), .show = show_version},

@@ -39,6 +39,9 @@
     X(26, msync, "pux")                 \
     X(27, mincore, "pup")               \
     X(28, madvise, "pud")               \
+    X(29, shmget, "dux")                \
+    X(30, shmat, "dpx")                 \
+    X(31, shmctl, "ddp")                \
     X(32, dup, "d")                     \
     X(33, dup2, "dd")                   \
     X(34, pause, "")                    \
@@ -56,6 +59,7 @@
     X(61, wait4, "dpxp")                \
     X(62, kill, "dd")                   \
     X(63, uname, "p")                   \
+    X(67, shmdt, "p")                   \
     X(72, fcntl, "ddx")                 \
     X(73, flock, "dd")                  \
     X(74, fsync, "d")                   \

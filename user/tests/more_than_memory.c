@@ -4,11 +4,13 @@
  * Fills MIB mebibytes (the first argument, 4 without) with a pattern, forks into four
  * children that each change a quarter and verify all of it, and verifies that the parent
  * still sees what it wrote.  With "shared" as second argument the children's quarters are the
- * parent's too.  Under a machine with less memory than that, every page goes to swap and back.
+ * parent's too; with "sysv" likewise, in a System V segment.  Under a machine with less memory
+ * than that, every page goes to swap and back.
  */
 #include "test.h"
 
 #include <sys/mman.h>
+#include <sys/shm.h>
 
 static unsigned
 step(unsigned x)
@@ -57,13 +59,26 @@ child(char *m, size_t quarter, unsigned me, int shared)
     return bad != 0;
 }
 
+/* Gone with the last of us. */
+static char *
+sysv_segment(size_t size)
+{
+    int id = (int)MUST(shmget(IPC_PRIVATE, size, 0600));
+    char *m = shmat(id, NULL, 0);
+
+    MUST(shmctl(id, IPC_RMID, NULL));
+    return m;
+}
+
 int
 main(int argc, char **argv)
 {
     size_t size = (argc > 1 ? strtoul(argv[1], NULL, 10) : 4) << 20, quarter = size / 4;
-    int shared = argc > 2 && strcmp(argv[2], "shared") == 0;
-    char *m = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                   (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0);
+    int shared = argc > 2 && strcmp(argv[2], "private") != 0;
+    char *m = argc > 2 && strcmp(argv[2], "sysv") == 0
+                  ? sysv_segment(size)
+                  : mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0);
     int status, good = 0;
     long bad = 0;
 
