@@ -20,6 +20,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "mm/demand.h"
 #include "mm/frame.h"
@@ -169,6 +170,40 @@ vm_populate(struct space *s, vaddr_t start, vaddr_t end)
             return -ENOMEM;
         }
     }
+    return 0;
+}
+
+/* The same as vm_copy, if the page table allows it just now. */
+static bool
+try_copy(struct space *s, vaddr_t va, void *buf, size_t n, unsigned access)
+{
+    mutex_lock(&vm_lock);
+    const pte_t *e = pagetable_find(&s->pt, va);
+    bool ready = e != NULL && pte_present(*e) && (access == PROT_READ || pte_writable(*e));
+
+    if (ready) {
+        struct frame *f = frame_of(pte_addr(*e));
+        char *page = (char *)frame_data(f) + (va & PAGE_MASK);
+
+        if (access == PROT_READ)
+            memcpy(buf, page, n);
+        else
+            memcpy(page, buf, n);
+        /* No D bit tells of this store.  A file's page is dirty while it is writable. */
+        if (access == PROT_WRITE && f->owner == FRAME_ANON)
+            f->dirty = true;
+    }
+    mutex_unlock(&vm_lock);
+    return ready;
+}
+
+int
+vm_copy(struct space *s, vaddr_t va, void *buf, size_t n, unsigned access)
+{
+    ASSERT(n <= PAGE_SIZE - (va & PAGE_MASK));
+    while (!try_copy(s, va, buf, n, access))
+        if (vm_fault(s, va, access) != FAULT_DONE)
+            return -EFAULT;
     return 0;
 }
 

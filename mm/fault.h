@@ -64,6 +64,16 @@ enum fault_result vm_fault(struct space *s, vaddr_t va, unsigned access);
 int vm_populate(struct space *s, vaddr_t start, vaddr_t end);
 
 /*
+ * vm_copy - move @n bytes between kernel memory and a space that need not be the current one.
+ *
+ * @access: PROT_READ: from @va to @buf; PROT_WRITE: the other way.
+ * @n:      at most up to the end of the page that holds @va.
+ * Locks:   none may be held.  Sleeps.
+ * Returns: 0, or -EFAULT when the space does not allow it.
+ */
+int vm_copy(struct space *s, vaddr_t va, void *buf, size_t n, unsigned access) MUST_CHECK;
+
+/*
  * vm_explain - the sentence for the log about an access that failed.
  */
 void vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, char *buf,

@@ -247,22 +247,6 @@ proc_show_faults(struct proc_inode *i, struct text *t)
 
 /* ---- memory of another process ---- */
 
-/*
- * Copies from the page that holds @va, up to its end, if the page table has it.
- * Takes vm_lock. Returns false if a fault must bring the page first.
- */
-static bool
-copy_present(struct space *s, vaddr_t va, void *buf, size_t n)
-{
-    mutex_lock(&vm_lock);
-    const pte_t *e = pagetable_find(&s->pt, va);
-    bool present = e != NULL && pte_present(*e);
-    if (present)
-        memcpy(buf, (char *)phys_to_virt(pte_addr(*e)) + (va & PAGE_MASK), n);
-    mutex_unlock(&vm_lock);
-    return present;
-}
-
 /* Adds the bytes [start, end) of @s to @t, as far as they can be read. 0, -ENOMEM. */
 static int
 show_memory(struct text *t, struct space *s, vaddr_t start, vaddr_t end)
@@ -273,12 +257,10 @@ show_memory(struct text *t, struct space *s, vaddr_t start, vaddr_t end)
         return -ENOMEM;
     while (start < end && !t->no_memory) {
         size_t n = MIN(end - start, PAGE_SIZE - (start & PAGE_MASK));
-        if (copy_present(s, start, page, n)) {
-            text_write(t, page, n);
-            start += n;
-        } else if (vm_fault(s, start, PROT_READ) != FAULT_DONE) {
+        if (vm_copy(s, start, page, n, PROT_READ) != 0)
             break; /* unmapped by its owner: what can be read is shown */
-        }
+        text_write(t, page, n);
+        start += n;
     }
     kfree(page);
     return 0;
