@@ -117,7 +117,7 @@ static bool
 may_take_blocks(const struct ext2_fs *fs, uint64_t count)
 {
     const struct cred *cred = current_thread()->cred;
-    bool root = cred == NULL || cred->fsuid == 0 || cred->fsuid == fs->reserved_uid;
+    bool root = cred == NULL || cred_privileged_fs(cred) || cred->fsuid == fs->reserved_uid;
     uint64_t reserved = root ? 0 : fs->reserved_blocks;
 
     return fs->free_blocks >= reserved + count;

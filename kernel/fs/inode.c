@@ -442,7 +442,7 @@ inode_permission(struct inode *i, unsigned want)
     if ((want & W_OK) != 0 && (i->super->flags & SUPER_READ_ONLY) != 0 &&
         (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
         return -EROFS;
-    if (c == NULL || c->fsuid == 0) {
+    if (c == NULL || cred_privileged_fs(c)) {
         bool some_x = S_ISDIR(i->mode) || (i->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
         return (want & X_OK) != 0 && !some_x ? -EACCES : 0;
     }
@@ -459,7 +459,7 @@ inode_owner_or_root(const struct inode *i)
 {
     const struct cred *c = current_thread()->cred;
 
-    return c == NULL || c->fsuid == 0 || c->fsuid == i->uid;
+    return c == NULL || cred_privileged_fs(c) || c->fsuid == i->uid;
 }
 
 void
@@ -474,7 +474,7 @@ inode_init_owner(struct inode *i, const struct inode *dir, mode_t mode)
         i->gid = dir->gid;
         if (S_ISDIR(mode))
             i->mode |= S_ISGID;
-        else if ((mode & S_IXGRP) != 0 && c != NULL && c->fsuid != 0 &&
+        else if ((mode & S_IXGRP) != 0 && c != NULL && !cred_privileged_fs(c) &&
                  !cred_in_group(c, i->gid))
             i->mode &= ~S_ISGID; /* nobody makes programs of a group that is not his */
     }

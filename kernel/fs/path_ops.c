@@ -36,8 +36,8 @@ may_delete(struct inode *dir, const struct dentry *d, bool want_dir)
 
     if (err != 0)
         return err;
-    if ((dir->mode & S_ISVTX) != 0 && c != NULL && c->fsuid != 0 && c->fsuid != i->uid &&
-        c->fsuid != dir->uid)
+    if ((dir->mode & S_ISVTX) != 0 && c != NULL && !cred_privileged_fs(c) &&
+        c->fsuid != i->uid && c->fsuid != dir->uid)
         return -EPERM;
     if (want_dir && !S_ISDIR(i->mode))
         return -ENOTDIR;
@@ -169,7 +169,7 @@ path_mknod(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev)
     if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) &&
         !S_ISBLK(mode))
         return -EINVAL;
-    if ((S_ISCHR(mode) || S_ISBLK(mode)) && c != NULL && c->fsuid != 0)
+    if ((S_ISCHR(mode) || S_ISBLK(mode)) && c != NULL && !cred_privileged_fs(c))
         return -EPERM;
     struct make make = {.mode = mode & (S_IFMT | (S_IALLUGO & ~fs_umask())), .rdev = rdev};
     return make_user(dirfd, upath, &make);

@@ -143,7 +143,7 @@ drop_setid(struct inode *i)
 {
     const struct cred *c = current_thread()->cred;
 
-    if ((i->mode & (S_ISUID | S_ISGID)) == 0 || c == NULL || c->fsuid == 0)
+    if ((i->mode & (S_ISUID | S_ISGID)) == 0 || c == NULL || cred_privileged_fs(c))
         return;
     i->mode &= ~S_ISUID;
     if ((i->mode & S_IXGRP) != 0)

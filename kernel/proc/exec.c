@@ -187,7 +187,7 @@ choose_owner(struct exec *x)
 
     *c = *current_thread()->cred;
     /* A script's bits do not count: it could be exchanged in between. */
-    if (x->script == NULL) {
+    if (x->script == NULL && !c->no_new_privs) {
         if (i->mode & S_ISUID)
             c->euid = i->uid;
         if ((i->mode & S_ISGID) && (i->mode & S_IXGRP))
@@ -195,6 +195,8 @@ choose_owner(struct exec *x)
     }
     c->suid = c->fsuid = c->euid;
     c->sgid = c->fsgid = c->egid;
+    c->cap_permitted = c->uid == 0 || c->euid == 0 ? CAP_ALL : 0;
+    c->cap_effective = c->euid == 0 ? CAP_ALL : 0;
     x->secure = c->euid != c->uid || c->egid != c->gid;
 }
 
@@ -363,6 +365,8 @@ commit(struct exec *x, struct trapframe *tf)
     p->exe = x->file;
     x->file = NULL;
     p->did_exec = true;
+    if (x->secure)
+        p->death_signal = 0;
     /* Neither the program that ends nor this one chose what is sent from here on: as on Linux. */
     p->exit_signal = SIGCHLD;
     list_for_each (child, &p->children, sibling)

@@ -144,19 +144,32 @@ tell_parent(struct process *p)
     waitq_wake_all(&parent->wait);
 }
 
-/* The children get another parent. A zombie among them: init's business from now on. */
+/* Who takes the children of @p: the nearest ancestor that asked for them, or init. */
+static struct process *
+reaper_of(struct process *p)
+{
+    do
+        p = p->parent;
+    while (p != init_process && (!p->subreaper || p->exiting || p->state != PROCESS_RUNNING));
+    return p;
+}
+
+/* The children get another parent. A zombie among them: that one's business from now on. */
 static void
 orphan_children(struct process *p)
 {
+    struct process *reaper = reaper_of(p);
     struct list *l;
 
     while ((l = list_pop_front(&p->children)) != NULL) {
         struct process *child = list_entry(l, struct process, sibling);
 
-        child->parent = init_process;
+        child->parent = reaper;
         child->exit_signal = SIGCHLD; /* init waits for no other */
-        list_push_back(&init_process->children, &child->sibling);
+        list_push_back(&reaper->children, &child->sibling);
         if (child->state != PROCESS_ZOMBIE) {
+            if (child->death_signal != 0)
+                signal_send_locked(child, child->death_signal, NULL);
             tell_orphaned_group(child, p);
             continue;
         }
@@ -174,7 +187,7 @@ become_zombie(struct process *p, int status)
 {
     bool reap;
 
-    timeout_cancel(&p->alarm);
+    itimer_cancel_all(p);
     spin_lock(&proc_lock);
     p->exit_status = status;
     strlcpy(p->dead_name, current_thread()->name, sizeof(p->dead_name));

@@ -27,7 +27,7 @@
 #define CLONE_KNOWN                                                                    \
     (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SETTLS |        \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | \
-     CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED)
+     CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED | CLONE_CLEAR_SIGHAND)
 
 #define CLONE_TRIES 4
 
@@ -164,6 +164,8 @@ clone_once(const struct clone_args *a, const struct trapframe *tf)
     }
     copy_registers(t, a, tf);
     inherit_task(t, a);
+    if (a->flags & CLONE_CLEAR_SIGHAND)
+        signal_reset_handlers(child);
     if ((a->flags & CLONE_PARENT_SETTID) &&
         copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid)) != 0) {
         process_discard(child, t);

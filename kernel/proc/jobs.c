@@ -110,7 +110,7 @@ process_may_signal(struct process *target, int sig)
     const struct cred *c = current_thread()->cred;
     struct task *t = list_first(&target->tasks, struct task, link);
 
-    if (c == NULL || c->euid == 0)
+    if (c == NULL || cred_privileged(c))
         return true;
     if (sig == SIGCONT && target->session == current_process()->session)
         return true;
@@ -118,6 +118,19 @@ process_may_signal(struct process *target, int sig)
         return true; /* a zombie: nothing happens */
     return c->euid == t->thread->cred->uid || c->euid == t->thread->cred->suid ||
            c->uid == t->thread->cred->uid || c->uid == t->thread->cred->suid;
+}
+
+bool
+process_may_control_locked(struct process *target)
+{
+    const struct cred *c = current_thread()->cred;
+    struct task *t = list_first(&target->tasks, struct task, link);
+    const struct cred *o = t != NULL ? t->thread->cred : NULL;
+
+    if (cred_privileged(c) || target == current_process())
+        return true;
+    return o != NULL && c->uid == o->uid && c->uid == o->euid && c->uid == o->suid &&
+           c->gid == o->gid && c->gid == o->egid && c->gid == o->sgid;
 }
 
 struct group_signal {

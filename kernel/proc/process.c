@@ -140,6 +140,20 @@ process_space(struct process *p)
     return s;
 }
 
+struct files *
+process_files(struct process *p)
+{
+    struct files *files = NULL;
+
+    spin_lock(&proc_lock);
+    struct task *t = list_first(&p->tasks, struct task, link);
+
+    if (t != NULL && t->thread->files != NULL)
+        files_get(files = t->thread->files);
+    spin_unlock(&proc_lock);
+    return files;
+}
+
 /* The space that @p runs in, without reference, or NULL. proc_lock held. */
 static struct space *
 space_of(struct process *p)
@@ -215,27 +229,6 @@ pid_alloc(void)
     return 0;
 }
 
-#define ALARM_LEAST (100 * NSEC_PER_USEC)
-
-static void
-alarm_rings(struct timeout *timeout)
-{
-    struct process *p = container_of(timeout, struct process, alarm);
-    struct siginfo info = {.signo = SIGALRM, .code = SI_KERNEL};
-
-    spin_lock(&proc_lock);
-    p->alarm_when = 0;
-    if (p->state == PROCESS_RUNNING) {
-        signal_send_locked(p, SIGALRM, &info);
-        if (p->alarm_interval != 0) {
-            /* Rings that were missed, or would come faster than they can be dealt with, are one. */
-            p->alarm_when = MAX(timeout->when + p->alarm_interval, clock_now() + ALARM_LEAST);
-            timeout_set(timeout, p->alarm_when);
-        }
-    }
-    spin_unlock(&proc_lock);
-}
-
 static void
 inherit(struct process *p, struct process *parent)
 {
@@ -272,6 +265,8 @@ task_make_thread(struct task *t, void (*entry)(void *), void *arg)
     fpu_init_area(t->thread->fpu);
     if (current_task() != NULL)
         *t->thread->cred = *current_thread()->cred;
+    else
+        t->thread->cred->cap_effective = t->thread->cred->cap_permitted = CAP_ALL;
     t->thread->task = t;
     return 0;
 }
@@ -295,7 +290,7 @@ process_create(struct process *parent, void (*entry)(void *), void *arg, struct 
     waitq_init(&p->wait);
     waitq_init(&p->continued);
     sigpending_init(&p->pending);
-    timeout_init(&p->alarm, alarm_rings);
+    itimer_init(p);
     p->start_time = clock_now();
 
     t->process = p;
@@ -333,6 +328,7 @@ process_enter_table(struct process *p, struct process *parent)
     p->tty = parent != NULL ? parent->tty : NULL;
     if (parent != NULL)
         list_push_back(&parent->children, &p->sibling);
+    itimer_limit_locked(p);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/list.h"
+#include "kernel/proc/itimer.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/cred.h"
 #include "kernel/sched/thread.h"
@@ -71,10 +72,11 @@ struct process {
     nsec_t dead_user, dead_system;       /* P: of threads that ended */
     nsec_t child_user, child_system;     /* P: of children waited for */
     uint64_t dead_minor, dead_major, child_minor, child_major; /* P */
-    uint64_t dead_peak;                /* P: resident pages at most, after the space is gone */
-    struct timeout alarm;              /* P: ITIMER_REAL */
-    nsec_t alarm_when, alarm_interval; /* P */
-    int nice;                          /* P */
+    uint64_t dead_peak; /* P: resident pages at most, after the space is gone */
+    struct itimer timers[ITIMER_COUNT];
+    int death_signal; /* P: PR_SET_PDEATHSIG: comes when the parent ends */
+    bool subreaper;   /* P: its orphaned descendants become its children */
+    int nice;         /* P */
 };
 
 struct task {
@@ -146,6 +148,9 @@ unsigned process_count(void);
 
 /* The space of @p with a reference, or NULL once it is gone. */
 struct space *process_space(struct process *p);
+
+/* The same of its table of descriptors. */
+struct files *process_files(struct process *p);
 
 /* Accounts of all threads, dead and alive. P held. */
 void process_times_locked(struct process *p, nsec_t *user, nsec_t *system);
@@ -224,6 +229,8 @@ bool process_group_orphaned_locked(pid_t pgrp);
 int process_signal_group(pid_t pgrp, int sig, const struct siginfo *info, bool check);
 int process_kill(pid_t pid, int sig, const struct siginfo *info);
 bool process_may_signal(struct process *target, int sig);
+/* May the caller look into @target's memory and set its limits: root, or the same owner? P held. */
+bool process_may_control_locked(struct process *target);
 /* No process of @session has a controlling terminal any more. */
 void process_forget_tty(pid_t session);
 void jobs_init(void);

@@ -87,7 +87,7 @@ proc_may_look(const struct proc_inode *i)
     struct task *t = proc_task_locked(i);
     if (!proc_present_locked(i))
         err = -ESRCH;
-    else if (t != NULL && c != NULL && c->fsuid != 0 && t->thread->cred != NULL &&
+    else if (t != NULL && c != NULL && !cred_privileged_fs(c) && t->thread->cred != NULL &&
              (c->fsuid != t->thread->cred->uid || c->fsuid != t->thread->cred->euid ||
               c->fsuid != t->thread->cred->suid))
         err = -EACCES;

@@ -198,15 +198,15 @@ allowed(const struct segment *g, unsigned wanted)
     else if (cred_in_group(c, g->gid) || cred_in_group(c, g->cgid))
         granted >>= 3;
     wanted = (wanted >> 6 | wanted >> 3 | wanted) & 7;
-    return c->euid == 0 || (wanted & ~granted) == 0;
+    return cred_privileged(c) || (wanted & ~granted) == 0;
 }
 
 static bool
 owned(const struct segment *g)
 {
-    uid_t euid = current_thread()->cred->euid;
+    const struct cred *c = current_thread()->cred;
 
-    return euid == 0 || euid == g->uid || euid == g->cuid;
+    return cred_privileged(c) || c->euid == g->uid || c->euid == g->cuid;
 }
 
 /* ---- shmget ---- */
@@ -450,7 +450,7 @@ set_locked(struct segment *g, bool locked)
 {
     struct process *p = current_process();
 
-    if (current_thread()->cred->euid != 0 &&
+    if (!cred_privileged(current_thread()->cred) &&
         (!owned(g) || (locked && p->rlimits[RLIMIT_MEMLOCK].soft == 0)))
         return -EPERM;
     g->mode = locked ? g->mode | SHM_LOCKED : g->mode & ~(uint32_t)SHM_LOCKED;

@@ -13,7 +13,29 @@ struct cred {
     gid_t gid, egid, sgid, fsgid;
     unsigned ngroups;
     gid_t groups[CRED_GROUPS_MAX];
+    uint64_t cap_effective, cap_permitted, cap_inheritable; /* a bit for each capability */
+    bool no_new_privs; /* PR_SET_NO_NEW_PRIVS: exec gives nothing that was not there */
 };
+
+#define CAP_LAST 40
+#define CAP_ALL  ((1UL << (CAP_LAST + 1)) - 1)
+
+/*
+ * True if it may do what root may.  SIMPLE: powers come together; who gives up one capability
+ * can do no more than any user, while Linux asks for one of them in each place.
+ */
+static inline bool
+cred_privileged(const struct cred *c)
+{
+    return c->cap_effective == CAP_ALL;
+}
+
+/* The same for files, which setfsuid takes away alone. */
+static inline bool
+cred_privileged_fs(const struct cred *c)
+{
+    return c->fsuid == 0 && cred_privileged(c);
+}
 
 /* True if a file of group @gid belongs to a group of this one. */
 static inline bool

@@ -9,7 +9,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/string.h"
-#include "kernel/sched/thread.h"
+#include "kernel/proc/process.h"
 
 #define KEEP 0xffffffffU /* -1: leave as it is */
 
@@ -51,7 +51,22 @@ sys_getegid(const uint64_t a[6])
 static bool
 may_take(uint32_t id, uint32_t real, uint32_t effective, uint32_t saved)
 {
-    return mine()->euid == 0 || id == KEEP || id == real || id == effective || id == saved;
+    return cred_privileged(mine()) || id == KEEP || id == real || id == effective ||
+           id == saved;
+}
+
+/* Root's capabilities go with the last of its numbers, and stay put aside while @c has one. */
+static void
+fit_capabilities(struct cred *c, uid_t uid, uid_t euid, uid_t suid)
+{
+    bool had = uid == 0 || euid == 0 || suid == 0;
+
+    if (had && c->uid != 0 && c->euid != 0 && c->suid != 0)
+        c->cap_permitted = c->cap_effective = 0;
+    else if (euid == 0 && c->euid != 0)
+        c->cap_effective = 0;
+    else if (euid != 0 && c->euid == 0)
+        c->cap_effective = c->cap_permitted;
 }
 
 static int64_t
@@ -62,10 +77,13 @@ set_uids(uint32_t r, uint32_t e, uint32_t s)
     if (!may_take(r, c->uid, c->euid, c->suid) || !may_take(e, c->uid, c->euid, c->suid) ||
         !may_take(s, c->uid, c->euid, c->suid))
         return -EPERM;
-    c->uid = r != KEEP ? r : c->uid;
-    c->euid = e != KEEP ? e : c->euid;
-    c->suid = s != KEEP ? s : c->suid;
+    const uid_t uid = c->uid, euid = c->euid, suid = c->suid;
+
+    c->uid = r != KEEP ? r : uid;
+    c->euid = e != KEEP ? e : euid;
+    c->suid = s != KEEP ? s : suid;
     c->fsuid = c->euid;
+    fit_capabilities(c, uid, euid, suid);
     return 0;
 }
 
@@ -125,7 +143,7 @@ sys_setuid(const uint64_t a[6])
 
     if (id == KEEP)
         return -EINVAL;
-    return mine()->euid == 0 ? set_uids(id, id, id) : set_uids(KEEP, id, KEEP);
+    return cred_privileged(mine()) ? set_uids(id, id, id) : set_uids(KEEP, id, KEEP);
 }
 
 int64_t
@@ -135,7 +153,7 @@ sys_setgid(const uint64_t a[6])
 
     if (id == KEEP)
         return -EINVAL;
-    return mine()->euid == 0 ? set_gids(id, id, id) : set_gids(KEEP, id, KEEP);
+    return cred_privileged(mine()) ? set_gids(id, id, id) : set_gids(KEEP, id, KEEP);
 }
 
 static int64_t
@@ -203,7 +221,7 @@ sys_setgroups(const uint64_t a[6])
     gid_t groups[CRED_GROUPS_MAX];
     struct cred *c = mine();
 
-    if (c->euid != 0)
+    if (!cred_privileged(c))
         return -EPERM;
     if (a[0] > CRED_GROUPS_MAX)
         return -EINVAL;
@@ -211,5 +229,89 @@ sys_setgroups(const uint64_t a[6])
         return -EFAULT;
     memcpy(c->groups, groups, a[0] * sizeof(groups[0]));
     c->ngroups = (unsigned)a[0];
+    return 0;
+}
+
+/* ---- capabilities: capget(2), capabilities(7) ---- */
+
+#define CAPABILITY_V1 0x19980330U /* sets of 32 bits */
+#define CAPABILITY_V2 0x20071026U
+#define CAPABILITY_V3 0x20080522U
+
+struct capability_header {
+    uint32_t version;
+    int32_t pid;
+};
+
+struct capability_data {
+    uint32_t effective, permitted, inheritable;
+};
+
+/* Reads the header. 0 with *words, how many pieces the sets come in; else -EINVAL, -EFAULT. */
+static int
+read_header(vaddr_t uheader, struct capability_header *h, unsigned *words)
+{
+    uint32_t best = CAPABILITY_V3;
+
+    if (copy_from_user(h, uheader, sizeof(*h)) != 0)
+        return -EFAULT;
+    *words = h->version == CAPABILITY_V1 ? 1 : 2;
+    if (h->version == CAPABILITY_V1 || h->version == CAPABILITY_V2 ||
+        h->version == CAPABILITY_V3)
+        return 0;
+    return copy_to_user(uheader, &best, sizeof(best)) != 0 ? -EFAULT : -EINVAL;
+}
+
+int64_t
+sys_capget(const uint64_t a[6])
+{
+    struct capability_data d[2];
+    struct capability_header h;
+    unsigned words;
+    int err = read_header(a[0], &h, &words);
+
+    if (a[1] == 0) /* asks for the version */
+        return err == -EINVAL ? 0 : err;
+    if (err != 0 || h.pid < 0)
+        return err != 0 ? err : -EINVAL;
+    spin_lock(&proc_lock);
+    const struct task *t = h.pid == 0 ? current_task() : task_find_locked(h.pid);
+    const struct cred *c = t != NULL ? t->thread->cred : NULL;
+
+    for (unsigned k = 0; k < 2 && c != NULL; k++)
+        d[k] = (struct capability_data){(uint32_t)(c->cap_effective >> 32 * k),
+                                        (uint32_t)(c->cap_permitted >> 32 * k),
+                                        (uint32_t)(c->cap_inheritable >> 32 * k)};
+    spin_unlock(&proc_lock);
+    return c == NULL ? -ESRCH : copy_to_user(a[1], d, words * sizeof(d[0]));
+}
+
+int64_t
+sys_capset(const uint64_t a[6])
+{
+    struct capability_data d[2] = {{0, 0, 0}, {0, 0, 0}};
+    struct capability_header h;
+    struct cred *c = mine();
+    unsigned words;
+    int err = read_header(a[0], &h, &words);
+
+    if (err != 0)
+        return err;
+    if (h.pid != 0 && h.pid != current_task()->tid)
+        return -EPERM;
+    if (copy_from_user(d, a[1], words * sizeof(d[0])) != 0)
+        return -EFAULT;
+
+    uint64_t effective = (d[0].effective | (uint64_t)d[1].effective << 32) & CAP_ALL;
+    uint64_t permitted = (d[0].permitted | (uint64_t)d[1].permitted << 32) & CAP_ALL;
+    uint64_t inheritable = (d[0].inheritable | (uint64_t)d[1].inheritable << 32) & CAP_ALL;
+
+    /* What was given up does not come back. */
+    if ((effective & ~permitted) || (permitted & ~c->cap_permitted) ||
+        (inheritable & ~(c->cap_inheritable | c->cap_permitted) && !cred_privileged(c)))
+        return -EPERM;
+    c->cap_effective = effective;
+    c->cap_permitted = permitted;
+    c->cap_inheritable = inheritable;
     return 0;
 }

@@ -57,7 +57,7 @@ change_fd(int fd, change_fn *fn, const void *arg)
 static bool
 is_root(void)
 {
-    return current_thread()->cred->fsuid == 0;
+    return cred_privileged_fs(current_thread()->cred);
 }
 
 static int

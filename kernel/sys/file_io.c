@@ -1,16 +1,21 @@
 /*
- * file_io.c - moving bytes: read, write, their vectors and positions, lseek, sendfile.
+ * file_io.c - moving bytes: read, write, their vectors and positions, lseek, sendfile,
+ * and process_vm_readv, which reads a process as if it were a file.
  *
  * A vector is copied from the program once and judged as a whole before any byte is moved.
  */
 #include "kernel/sys/file.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
+#include "kernel/proc/process.h"
+#include "mm/fault.h"
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
+#include "mm/space.h"
 
 #define RW_MAX      0x7ffff000UL /* Linux moves no more in one call */
 #define IOV_INLINE  8
@@ -119,10 +124,25 @@ vector_judge(struct vector *v, size_t count, struct uio *u)
     return 0;
 }
 
+/* The vector of a program, copied and judged. On success vector_free is the caller's. */
+static int
+vector_read(struct vector *v, vaddr_t uvec, uint64_t count, struct uio *u)
+{
+    int err = count > IOV_MAX ? -EINVAL : vector_alloc(v, count);
+
+    if (err != 0)
+        return err;
+    err = copy_from_user(v->iov, uvec, count * sizeof(struct iovec));
+    if (err == 0)
+        err = vector_judge(v, count, u);
+    if (err != 0)
+        vector_free(v);
+    return err;
+}
+
 static int64_t
 move_vector(const uint64_t a[6], mover *move, off_t *pos)
 {
-    uint64_t count = a[2];
     struct vector v;
     struct uio u;
 
@@ -130,16 +150,11 @@ move_vector(const uint64_t a[6], mover *move, off_t *pos)
     if (f == NULL)
         return -EBADF;
     bool allowed = move == file_read ? file_readable(f) : file_writable(f);
-    int64_t n = !allowed ? -EBADF : count > IOV_MAX ? -EINVAL : vector_alloc(&v, count);
-    if (n != 0)
-        goto out;
-    n = copy_from_user(v.iov, a[1], count * sizeof(struct iovec));
-    if (n == 0)
-        n = vector_judge(&v, count, &u);
-    if (n == 0)
+    int64_t n = allowed ? vector_read(&v, a[1], a[2], &u) : -EBADF;
+    if (n == 0) {
         n = move(f, &u, pos);
-    vector_free(&v);
-out:
+        vector_free(&v);
+    }
     file_put(f);
     return n;
 }
@@ -172,6 +187,130 @@ sys_pwritev(const uint64_t a[6])
 
     return pos < 0 ? -EINVAL : move_vector(a, file_write, &pos);
 }
+
+#define RWF_HIPRI 1 /* a hint */
+#define RWF_DSYNC 2
+#define RWF_SYNC  4
+
+static ssize_t
+write_and_sync(struct file *f, struct uio *u, off_t *pos)
+{
+    ssize_t n = file_write(f, u, pos);
+    int err = n > 0 && S_ISREG(f->inode->mode) ? inode_sync(f->inode) : 0;
+
+    return err != 0 ? err : n;
+}
+
+/* A position of -1 is the file's own offset. SIMPLE: RWF_NOWAIT and RWF_APPEND are refused. */
+static int64_t
+move_vector2(const uint64_t a[6], mover *move, mover *move_synced)
+{
+    off_t pos = (off_t)a[3];
+    unsigned flags = (unsigned)a[5];
+
+    if (pos < -1)
+        return -EINVAL;
+    if (flags & ~(unsigned)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+        return -EOPNOTSUPP;
+    return move_vector(a, flags & (RWF_DSYNC | RWF_SYNC) ? move_synced : move,
+                       pos == -1 ? NULL : &pos);
+}
+
+int64_t
+sys_preadv2(const uint64_t a[6])
+{
+    return move_vector2(a, file_read, file_read);
+}
+
+int64_t
+sys_pwritev2(const uint64_t a[6])
+{
+    return move_vector2(a, file_write, write_and_sync);
+}
+
+/* ---- between processes ---- */
+
+/* The space of thread @tid, with a reference, if the caller may look into it. */
+static int
+open_space(pid_t tid, struct space **out)
+{
+    int err = -ESRCH;
+
+    spin_lock(&proc_lock);
+    const struct task *t = task_find_locked(tid);
+
+    if (t != NULL && t->thread->space != NULL)
+        err = process_may_control_locked(t->process) ? 0 : -EPERM;
+    if (err == 0)
+        *out = space_get(t->thread->space);
+    spin_unlock(&proc_lock);
+    return err;
+}
+
+/* Moves between the caller's @u and the pieces of @them in @s, as far as both go. */
+static int64_t
+move_between(struct uio *u, struct space *s, const struct uio *them, unsigned access)
+{
+    char *page = kmalloc(PAGE_SIZE);
+    int64_t done = 0;
+    int err = page != NULL ? 0 : -ENOMEM;
+
+    for (unsigned k = 0; k < them->count && err == 0; k++) {
+        vaddr_t va = them->iov[k].base, end = va + them->iov[k].len;
+
+        while (va < end && u->left > 0 && err == 0) {
+            size_t n = MIN(MIN(end - va, u->left), PAGE_SIZE - (va & PAGE_MASK));
+
+            if (access == PROT_READ)
+                err = vm_copy(s, va, page, n, access) ?: uio_put(u, page, n);
+            else
+                err = uio_take(u, page, n) ?: vm_copy(s, va, page, n, access);
+            if (err == 0)
+                done += (int64_t)n;
+            va += n;
+        }
+    }
+    kfree(page);
+    return done > 0 ? done : err;
+}
+
+/* @access: what is done to the other process's memory. */
+static int64_t
+process_vm(const uint64_t a[6], unsigned access)
+{
+    struct vector mine, theirs;
+    struct uio u, them;
+    struct space *s;
+    int64_t n = a[5] != 0 ? -EINVAL : vector_read(&mine, a[1], a[2], &u);
+
+    if (n != 0)
+        return n;
+    n = vector_read(&theirs, a[3], a[4], &them);
+    if (n == 0) {
+        n = u.left == 0 || them.left == 0 ? 0 : open_space((pid_t)a[0], &s);
+        if (n == 0 && u.left > 0 && them.left > 0) {
+            n = move_between(&u, s, &them, access);
+            space_put(s);
+        }
+        vector_free(&theirs);
+    }
+    vector_free(&mine);
+    return n;
+}
+
+int64_t
+sys_process_vm_readv(const uint64_t a[6])
+{
+    return process_vm(a, PROT_READ);
+}
+
+int64_t
+sys_process_vm_writev(const uint64_t a[6])
+{
+    return process_vm(a, PROT_WRITE);
+}
+
+/* ---- places, and file to file ---- */
 
 int64_t
 sys_lseek(const uint64_t a[6])

@@ -26,7 +26,7 @@ static int
 find_disk(vaddr_t upath, struct block_device **dev)
 {
     struct dentry *d;
-    int err = current_thread()->cred->euid == 0
+    int err = cred_privileged(current_thread()->cred)
                   ? path_walk_user(AT_FDCWD, upath, PATH_FOLLOW, &d)
                   : -EPERM;
 

@@ -12,6 +12,7 @@
 #include "kernel/arch/trap.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
+#include "kernel/lib/assert.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
@@ -56,6 +57,59 @@ sys_clone(const uint64_t a[6])
     };
 
     return process_clone(&c, my_frame());
+}
+
+/* clone3's own structure; what follows `tls` came later, and has to be 0 here. */
+struct clone3_args {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+    uint64_t set_tid, set_tid_size, cgroup;
+};
+
+#define CLONE3_LEAST offsetof(struct clone3_args, set_tid)
+
+/* 0, or -EINVAL, -EFAULT; -E2BIG: it asks for something that nobody here has heard of. */
+static int
+read_clone3_args(vaddr_t uargs, size_t size, struct clone3_args *c)
+{
+    memset(c, 0, sizeof(*c));
+    if (size < CLONE3_LEAST)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    if (copy_from_user(c, uargs, MIN(size, sizeof(*c))) != 0)
+        return -EFAULT;
+    for (size_t k = sizeof(*c); k < size; k++) {
+        char more;
+
+        if (copy_from_user(&more, uargs + k, 1) != 0)
+            return -EFAULT;
+        if (more != 0)
+            return -E2BIG;
+    }
+    return 0;
+}
+
+int64_t
+sys_clone3(const uint64_t a[6])
+{
+    struct clone3_args c;
+    int err = read_clone3_args(a[0], a[1], &c);
+
+    if (err != 0)
+        return err;
+    if ((c.flags & (CSIGNAL | CLONE_DETACHED)) || c.exit_signal > NSIG || c.set_tid != 0 ||
+        c.set_tid_size != 0 || (c.stack == 0) != (c.stack_size == 0) ||
+        !range_ok(c.stack, c.stack_size))
+        return -EINVAL;
+
+    struct clone_args args = {.flags = c.flags,
+                              .exit_signal = (int)c.exit_signal,
+                              .stack = c.stack + c.stack_size,
+                              .parent_tid = c.parent_tid,
+                              .child_tid = c.child_tid,
+                              .tls = c.tls};
+
+    return process_clone(&args, my_frame());
 }
 
 int64_t
@@ -312,67 +366,70 @@ sys_personality(const uint64_t a[6])
 
 /* ---- limits and accounts ---- */
 
-/* The space knows the limits that faults must look at. */
+/* Tells those who look at a limit where it does not cost them a lock. */
 static void
-apply_limit(unsigned which, uint64_t soft)
+apply_limit(struct process *p, unsigned which, uint64_t soft)
 {
-    struct space *s = current_thread()->space;
+    struct space *s = process_space(p);
+    struct files *files = process_files(p);
 
-    mutex_lock(&s->lock);
-    if (which == RLIMIT_STACK)
-        s->stack_limit = soft;
-    else if (which == RLIMIT_DATA)
-        s->data_limit = soft;
-    else if (which == RLIMIT_AS)
-        s->as_limit = soft;
-    mutex_unlock(&s->lock);
-    if (which == RLIMIT_FSIZE)
-        files_set_size_limit(current_thread()->files, soft);
-    else if (which == RLIMIT_NOFILE)
-        files_set_limit(current_thread()->files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
+    if (s != NULL) {
+        mutex_lock(&s->lock);
+        if (which == RLIMIT_STACK)
+            s->stack_limit = soft;
+        else if (which == RLIMIT_DATA)
+            s->data_limit = soft;
+        else if (which == RLIMIT_AS)
+            s->as_limit = soft;
+        mutex_unlock(&s->lock);
+        space_put(s);
+    }
+    if (files != NULL && which == RLIMIT_FSIZE)
+        files_set_size_limit(files, soft);
+    else if (files != NULL && which == RLIMIT_NOFILE)
+        files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
+    files_put(files);
 }
 
-/* Reads and sets one limit of the calling process. NULL: not asked for. */
+/* Reads and sets one limit of a process. @new: NULL: not asked for. */
 static int
-change_limit(unsigned which, const struct rlimit *new, struct rlimit *old)
+change_limit(struct process *p, unsigned which, const struct rlimit *new, struct rlimit *old)
 {
-    struct process *p = current_process();
     int err = 0;
 
     if (which >= RLIMIT_COUNT || (new != NULL &&new->soft > new->hard))
         return -EINVAL;
     spin_lock(&proc_lock);
     *old = p->rlimits[which];
-    if (new != NULL) {
-        if (new->hard > old->hard &&
-            (current_thread()->cred->euid != 0 || which == RLIMIT_NOFILE))
-            err = -EPERM;
-        else
-            p->rlimits[which] = *new;
-    }
+    if (!process_may_control_locked(p))
+        err = -EPERM;
+    else if (new != NULL &&new->hard > old->hard &&
+             (!cred_privileged(current_thread()->cred) || which == RLIMIT_NOFILE))
+        err = -EPERM;
+    else if (new != NULL)
+        p->rlimits[which] = *new;
+    if (err == 0 && new != NULL && which == RLIMIT_CPU)
+        itimer_limit_locked(p);
     spin_unlock(&proc_lock);
     if (new != NULL && err == 0)
-        apply_limit(which, new->soft);
+        apply_limit(p, which, new->soft);
     return err;
 }
 
 int64_t
 sys_prlimit64(const uint64_t a[6])
 {
+    pid_t pid = a[0] != 0 ? (pid_t)a[0] : current_process()->pid;
     struct rlimit new, old;
-    int err;
 
-    if (a[0] != 0 && (pid_t)a[0] != current_process()->pid) {
-        struct process *p = process_find((pid_t)a[0]);
-
-        if (p == NULL)
-            return -ESRCH;
-        process_put(p);
-        return -EPERM; /* SIMPLE: one's own limits only */
-    }
     if (a[2] != 0 && copy_from_user(&new, a[2], sizeof(new)) != 0)
         return -EFAULT;
-    err = change_limit((unsigned)a[1], a[2] != 0 ? &new : NULL, &old);
+
+    struct process *p = process_find(pid);
+    if (p == NULL)
+        return -ESRCH;
+    int err = change_limit(p, (unsigned)a[1], a[2] != 0 ? &new : NULL, &old);
+    process_put(p);
     if (err == 0 && a[3] != 0 && copy_to_user(a[3], &old, sizeof(old)) != 0)
         err = -EFAULT;
     return err;
@@ -382,7 +439,7 @@ int64_t
 sys_getrlimit(const uint64_t a[6])
 {
     struct rlimit old;
-    int err = change_limit((unsigned)a[0], NULL, &old);
+    int err = change_limit(current_process(), (unsigned)a[0], NULL, &old);
 
     return err != 0 ? err : copy_to_user(a[1], &old, sizeof(old));
 }
@@ -394,7 +451,7 @@ sys_setrlimit(const uint64_t a[6])
 
     if (copy_from_user(&new, a[1], sizeof(new)) != 0)
         return -EFAULT;
-    return change_limit((unsigned)a[0], &new, &old);
+    return change_limit(current_process(), (unsigned)a[0], &new, &old);
 }
 
 int64_t
@@ -457,6 +514,15 @@ sys_sched_yield(const uint64_t a[6])
     return 0;
 }
 
+static bool
+thread_exists(pid_t tid)
+{
+    spin_lock(&proc_lock);
+    bool found = tid == 0 || task_find_locked(tid) != NULL;
+    spin_unlock(&proc_lock);
+    return found;
+}
+
 int64_t
 sys_sched_getaffinity(const uint64_t a[6])
 {
@@ -464,6 +530,8 @@ sys_sched_getaffinity(const uint64_t a[6])
 
     if (a[1] < sizeof(mask) || a[1] % sizeof(mask) != 0)
         return -EINVAL;
+    if (!thread_exists((pid_t)a[0]))
+        return -ESRCH;
     return copy_to_user(a[2], &mask, sizeof(mask)) != 0 ? -EFAULT : (int64_t)sizeof(mask);
 }
 
@@ -474,7 +542,22 @@ sys_sched_setaffinity(const uint64_t a[6])
 
     if (copy_from_user(&mask, a[2], MIN(a[1], sizeof(mask))) != 0)
         return -EFAULT;
+    if (!thread_exists((pid_t)a[0]))
+        return -ESRCH;
     return (mask & ((1UL << cpu_count) - 1)) != 0 ? 0 : -EINVAL;
+}
+
+#define MEMBARRIER_QUERY  0
+#define MEMBARRIER_GLOBAL 1
+
+/* SIMPLE: one processor, so others ran, and will run, with a whole switch in between. */
+int64_t
+sys_membarrier(const uint64_t a[6])
+{
+    if ((a[0] != MEMBARRIER_QUERY && a[0] != MEMBARRIER_GLOBAL) || a[1] != 0)
+        return -EINVAL;
+    ASSERT(cpu_count == 1);
+    return a[0] == MEMBARRIER_QUERY ? MEMBARRIER_GLOBAL : 0;
 }
 
 int64_t
@@ -489,39 +572,87 @@ sys_getcpu(const uint64_t a[6])
 }
 
 /* SIMPLE: nice values are kept and shown; the scheduler does not look at them. */
+#define PRIO_PROCESS 0
+#define PRIO_PGRP    1
+#define PRIO_USER    2
+
+/* The processes that getpriority or setpriority is about. */
+struct nice_query {
+    unsigned kind;
+    uint32_t who;
+    bool set;
+    int nice; /* to be set; or the least that was found */
+    int64_t result;
+};
+
+static bool
+nice_concerns(const struct nice_query *q, const struct process *p, const struct cred *c)
+{
+    if (q->kind == PRIO_PROCESS)
+        return (uint32_t)p->pid == q->who;
+    if (q->kind == PRIO_PGRP)
+        return (uint32_t)p->pgrp == q->who;
+    return c->uid == q->who;
+}
+
+static void
+nice_visit(struct process *p, void *arg)
+{
+    const struct cred *me = current_thread()->cred;
+    struct task *t = list_first(&p->tasks, struct task, link);
+    const struct cred *c = t != NULL ? t->thread->cred : NULL;
+    struct nice_query *q = arg;
+
+    if (c == NULL || !nice_concerns(q, p, c))
+        return;
+    if (q->result == -ESRCH)
+        q->result = 0;
+    if (!q->set)
+        q->nice = MIN(q->nice, p->nice);
+    else if (!cred_privileged(me) && me->euid != c->uid && me->euid != c->euid)
+        q->result = -EPERM;
+    else if (!cred_privileged(me) && q->nice < p->nice)
+        q->result = -EACCES;
+    else
+        p->nice = q->nice;
+}
+
+static int64_t
+nice_ask(struct nice_query *q)
+{
+    const struct process *me = current_process();
+
+    if (q->kind > PRIO_USER)
+        return -EINVAL;
+    if (q->who == 0)
+        q->who = q->kind == PRIO_PROCESS ? (uint32_t)me->pid
+                 : q->kind == PRIO_PGRP  ? (uint32_t)me->pgrp
+                                         : current_thread()->cred->uid;
+    q->result = -ESRCH;
+    spin_lock(&proc_lock);
+    process_for_each_locked(nice_visit, q);
+    spin_unlock(&proc_lock);
+    return q->result;
+}
+
+/* A result below 0 would look like an error: 20 is the middle. */
 int64_t
 sys_getpriority(const uint64_t a[6])
 {
-    struct process *p;
-    int64_t result;
+    struct nice_query q = {.kind = (unsigned)a[0], .who = (uint32_t)a[1], .nice = 19};
+    int64_t err = nice_ask(&q);
 
-    if (a[0] > 2)
-        return -EINVAL;
-    if (a[0] != 0 || a[1] == 0)
-        return 20 - current_process()->nice;
-    p = process_find((pid_t)a[1]);
-    if (p == NULL)
-        return -ESRCH;
-    result = 20 - p->nice;
-    process_put(p);
-    return result;
+    return err != 0 ? err : 20 - q.nice;
 }
 
 int64_t
 sys_setpriority(const uint64_t a[6])
 {
     int nice = (int)a[2] < -20 ? -20 : (int)a[2] > 19 ? 19 : (int)a[2];
-    struct process *p;
+    struct nice_query q = {
+        .kind = (unsigned)a[0], .who = (uint32_t)a[1], .set = true, .nice = nice};
 
-    if (a[0] > 2)
-        return -EINVAL;
-    p = a[0] != 0 || a[1] == 0 ? NULL : process_find((pid_t)a[1]);
-    if (a[0] == 0 && a[1] != 0 && p == NULL)
-        return -ESRCH;
-    (p != NULL ? p : current_process())->nice = nice;
-    if (p != NULL)
-        process_put(p);
-    return 0;
+    return nice_ask(&q);
 }
 
 int64_t

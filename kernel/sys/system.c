@@ -44,7 +44,7 @@ sys_sethostname(const uint64_t a[6])
 {
     char name[HOSTNAME_MAX];
 
-    if (current_thread()->cred->euid != 0)
+    if (!cred_privileged(current_thread()->cred))
         return -EPERM;
     if (a[1] > sizeof(name))
         return -EINVAL;
@@ -134,30 +134,72 @@ sys_arch_prctl(const uint64_t a[6])
     }
 }
 
-#define PR_SET_PDEATHSIG 1
-#define PR_GET_DUMPABLE  3
-#define PR_SET_DUMPABLE  4
-#define PR_SET_NAME      15
-#define PR_GET_NAME      16
+#define PR_SET_PDEATHSIG       1
+#define PR_GET_PDEATHSIG       2
+#define PR_GET_DUMPABLE        3
+#define PR_SET_DUMPABLE        4
+#define PR_SET_NAME            15
+#define PR_GET_NAME            16
+#define PR_CAPBSET_READ        23
+#define PR_SET_CHILD_SUBREAPER 36
+#define PR_GET_CHILD_SUBREAPER 37
+#define PR_SET_NO_NEW_PRIVS    38
+#define PR_GET_NO_NEW_PRIVS    39
+
+static int64_t
+set_name(vaddr_t uname)
+{
+    char name[THREAD_NAME_MAX] = "";
+
+    if (strncpy_from_user(name, uname, sizeof(name)) == -EFAULT)
+        return -EFAULT;
+    name[sizeof(name) - 1] = '\0';
+    memcpy(current_thread()->name, name, sizeof(name));
+    return 0;
+}
+
+static int64_t
+put_int(vaddr_t to, int value)
+{
+    return copy_to_user(to, &value, sizeof(value));
+}
 
 int64_t
 sys_prctl(const uint64_t a[6])
 {
-    char name[THREAD_NAME_MAX] = "";
+    struct process *p = current_process();
+    struct cred *c = current_thread()->cred;
 
     switch ((int)a[0]) {
-    case PR_SET_NAME:
-        if (strncpy_from_user(name, a[1], sizeof(name)) == -EFAULT)
-            return -EFAULT;
-        name[sizeof(name) - 1] = '\0';
-        memcpy(current_thread()->name, name, sizeof(name));
+    case PR_SET_PDEATHSIG:
+        if (a[1] > NSIG)
+            return -EINVAL;
+        p->death_signal = (int)a[1];
         return 0;
+    case PR_GET_PDEATHSIG:
+        return put_int(a[1], p->death_signal);
+    case PR_SET_NAME:
+        return set_name(a[1]);
     case PR_GET_NAME:
         return copy_to_user(a[1], current_thread()->name, THREAD_NAME_MAX);
     case PR_GET_DUMPABLE:
         return 1;
     case PR_SET_DUMPABLE:
         return a[1] <= 1 ? 0 : -EINVAL;
+    case PR_CAPBSET_READ:
+        return a[1] <= CAP_LAST ? 1 : -EINVAL;
+    case PR_SET_CHILD_SUBREAPER:
+        p->subreaper = a[1] != 0;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_int(a[1], p->subreaper);
+    case PR_SET_NO_NEW_PRIVS:
+        if (a[1] != 1 || a[2] != 0 || a[3] != 0 || a[4] != 0)
+            return -EINVAL;
+        c->no_new_privs = true;
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return a[1] | a[2] | a[3] | a[4] ? -EINVAL : c->no_new_privs;
     default:
         return -EINVAL;
     }
@@ -176,7 +218,7 @@ sys_reboot(const uint64_t a[6])
 {
     uint32_t cmd = (uint32_t)a[2];
 
-    if (current_thread()->cred->euid != 0)
+    if (!cred_privileged(current_thread()->cred))
         return -EPERM;
     if ((uint32_t)a[0] != REBOOT_MAGIC1 || (uint32_t)a[1] != REBOOT_MAGIC2)
         return -EINVAL;

@@ -111,6 +111,8 @@
     X(122, setfsuid, "d")               \
     X(123, setfsgid, "d")               \
     X(124, getsid, "d")                 \
+    X(125, capget, "pp")                \
+    X(126, capset, "pp")                \
     X(127, rt_sigpending, "pu")         \
     X(128, rt_sigtimedwait, "pppu")     \
     X(129, rt_sigqueueinfo, "ddp")      \
@@ -185,13 +187,19 @@
     X(302, prlimit64, "ddpp")           \
     X(306, syncfs, "d")                 \
     X(309, getcpu, "ppp")               \
+    X(310, process_vm_readv, "dpupux")  \
+    X(311, process_vm_writev, "dpupux") \
     X(316, renameat2, "dsdsx")          \
     X(318, getrandom, "pux")            \
     X(319, memfd_create, "sx")          \
     X(322, execveat, "dsppx")           \
+    X(324, membarrier, "dx")            \
     X(325, mlock2, "pux")               \
+    X(327, preadv2, "dpdulx")           \
+    X(328, pwritev2, "dpdulx")          \
     X(332, statx, "dsxxp")              \
     X(334, rseq, "pudx")                \
+    X(435, clone3, "pu")                \
     X(436, close_range, "uux")          \
     X(439, faccessat2, "dsox")
 

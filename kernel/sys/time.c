@@ -187,48 +187,33 @@ sys_clock_nanosleep(const uint64_t a[6])
 
 /* ---- alarms ---- */
 
-/* Arms the process's real-time timer; *old: what was left and the interval before. */
-static void
-set_alarm(nsec_t value, nsec_t interval, nsec_t *old_value, nsec_t *old_interval)
-{
-    struct process *p = current_process();
-    nsec_t now = clock_now();
-
-    timeout_cancel(&p->alarm);
-    spin_lock(&proc_lock);
-    *old_value = p->alarm_when == 0 ? 0 : p->alarm_when > now ? p->alarm_when - now : 1;
-    *old_interval = p->alarm_interval;
-    p->alarm_when = value == 0 ? 0 : value > UINT64_MAX / 2 ? UINT64_MAX / 2 : now + value;
-    p->alarm_interval = interval;
-    if (value != 0)
-        timeout_set(&p->alarm, p->alarm_when);
-    spin_unlock(&proc_lock);
-}
-
 int64_t
 sys_alarm(const uint64_t a[6])
 {
-    nsec_t value, interval;
+    struct itimer_value new = {(uint32_t)a[0] * NSEC_PER_SEC, 0}, old;
 
-    set_alarm((uint32_t)a[0] * NSEC_PER_SEC, 0, &value, &interval);
-    return (int64_t)((value + NSEC_PER_SEC / 2) / NSEC_PER_SEC +
-                     (value > 0 && value < NSEC_PER_SEC / 2));
+    itimer_set(ITIMER_REAL, &new, &old);
+    return (int64_t)((old.left + NSEC_PER_SEC / 2) / NSEC_PER_SEC +
+                     (old.left > 0 && old.left < NSEC_PER_SEC / 2));
+}
+
+static int64_t
+put_itimer(vaddr_t to, const struct itimer_value *v)
+{
+    struct itimerval it = {nsec_to_timeval(v->interval), nsec_to_timeval(v->left)};
+
+    return copy_to_user(to, &it, sizeof(it));
 }
 
 int64_t
 sys_getitimer(const uint64_t a[6])
 {
-    struct process *p = current_process();
-    struct itimerval it = {{0, 0}, {0, 0}};
-    nsec_t now = clock_now();
+    struct itimer_value v;
 
     if (a[0] > ITIMER_PROF)
         return -EINVAL;
-    if (a[0] == ITIMER_REAL && p->alarm_when != 0) {
-        it.value = nsec_to_timeval(p->alarm_when > now ? p->alarm_when - now : NSEC_PER_USEC);
-        it.interval = nsec_to_timeval(p->alarm_interval);
-    }
-    return copy_to_user(a[1], &it, sizeof(it));
+    v = itimer_get((unsigned)a[0]);
+    return put_itimer(a[1], &v);
 }
 
 static bool
@@ -238,11 +223,17 @@ timeval_valid(const struct timeval *t)
            t->usec < 1000000;
 }
 
+static nsec_t
+timeval_to_nsec(const struct timeval *t)
+{
+    return (nsec_t)t->sec * NSEC_PER_SEC + (nsec_t)t->usec * NSEC_PER_USEC;
+}
+
 int64_t
 sys_setitimer(const uint64_t a[6])
 {
-    struct itimerval it = {{0, 0}, {0, 0}}, old;
-    nsec_t value, interval;
+    struct itimerval it = {{0, 0}, {0, 0}};
+    struct itimer_value new, old;
 
     if (a[0] > ITIMER_PROF)
         return -EINVAL;
@@ -250,15 +241,9 @@ sys_setitimer(const uint64_t a[6])
         return -EFAULT;
     if (!timeval_valid(&it.value) || !timeval_valid(&it.interval))
         return -EINVAL;
-    if (a[0] != ITIMER_REAL)
-        return -ENOSYS; /* SIMPLE: no timers of processor time */
-    set_alarm((nsec_t)it.value.sec * NSEC_PER_SEC + (nsec_t)it.value.usec * NSEC_PER_USEC,
-              (nsec_t)it.interval.sec * NSEC_PER_SEC + (nsec_t)it.interval.usec * NSEC_PER_USEC,
-              &value, &interval);
-    if (a[2] == 0)
-        return 0;
-    old = (struct itimerval){nsec_to_timeval(interval), nsec_to_timeval(value)};
-    return copy_to_user(a[2], &old, sizeof(old));
+    new = (struct itimer_value){timeval_to_nsec(&it.value), timeval_to_nsec(&it.interval)};
+    itimer_set((unsigned)a[0], &new, &old);
+    return a[2] != 0 ? put_itimer(a[2], &old) : 0;
 }
 
 /* ---- futex ---- */
