@@ -52,8 +52,9 @@ end(const char *what)
 {
     struct counts now = count();
 
-    say("%s: %ld faults, %ld copies, %ld reuses, %ld frames\n", what, now.faults - before.faults,
-        now.copies - before.copies, now.reuses - before.reuses, now.anon - before.anon);
+    say("%s: %ld faults, %ld copies, %ld reuses, %ld frames\n", what,
+        now.faults - before.faults, now.copies - before.copies, now.reuses - before.reuses,
+        now.anon - before.anon);
     begin();
 }
 
