@@ -65,10 +65,9 @@ def test_sqlite(vm, tmp_path, mode):
     begin = f"PRAGMA journal_mode={mode}; PRAGMA cache_size=-1000; PRAGMA mmap_size=67108864;"
     (tmp_path / "build").write_text(begin + BUILD, encoding="ascii")
     (tmp_path / "check").write_text(CHECK, encoding="ascii")
-    script = (f"cd /root && {sqlite} -batch x.db <build && "
-              f"{sqlite} -batch x.db <check && ls")
+    script = f"cd /root && {sqlite} -batch x.db <build && {sqlite} -batch x.db <check && ls"
     run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="64M", get=[("/root/x.db", tmp_path / "x.db")],
-             add=[*with_libraries(sqlite), (tmp_path / "build", "/root/build"), (tmp_path / "check", "/root/check")]).ok()
+             add=[*with_libraries(sqlite), *((tmp_path / name, f"/root/{name}") for name in ("build", "check"))]).ok()
     status, wanted, _ = on_linux([sqlite, "-batch", ":memory:", begin.replace(mode, "memory") + BUILD + CHECK])
     assert status == 0
     lines, wanted = run.out.splitlines(), wanted.decode().splitlines()
