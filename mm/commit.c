@@ -1,9 +1,8 @@
 /*
  * commit.c - the account of promises.
  *
- * SIMPLE: pages of tmpfs and System V segments are not in the account; tmpfs limits itself to
- * half of RAM, which is the half that strict accounting leaves out.  Linux also keeps a little
- * back for root.
+ * SIMPLE: pages of tmpfs are not in the account; it limits itself to half of RAM, which is the
+ * half that strict accounting leaves out.  Linux also keeps a little back for root.
  */
 #include "mm/commit.h"
 

@@ -60,7 +60,7 @@ set_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked, struct outc
         r->locked = locked;
         s->locked_pages += (locked ? 1 : -1) * (int64_t)((r->end - r->start) / PAGE_SIZE);
         mutex_lock(&vm_lock);
-        rmap_mark_locked(s, r->start, r->end, locked);
+        rmap_mark_locked(s, r->start, r->end, region_rights(r) & RMAP_LOCKED);
         mutex_unlock(&vm_lock);
     }
     if (out != NULL)

@@ -37,6 +37,7 @@
 
 uint64_t object_io_count;
 uint64_t object_dirty_pages;
+unsigned objects_locked;
 
 static struct waitq io_done = WAITQ_INIT(io_done);
 static struct list dirty_objects = LIST_INIT(dirty_objects);
@@ -70,25 +71,48 @@ shm_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
 
 static const struct object_ops shm_ops = {.release = shm_release, .describe = shm_describe};
 
-struct object *
-object_alloc_shm(uint64_t size, bool reserve)
+int
+object_init_shm(struct object *o, const struct object_ops *ops, uint64_t size, bool reserve)
 {
     uint64_t promised =
         commit_promise(PROT_WRITE, !reserve) == PROMISE_MADE ? page_ceil(size) / PAGE_SIZE : 0;
 
     if (commit_charge(promised) != 0)
-        return NULL;
-
-    struct object *o = kmalloc(sizeof(*o));
-
-    if (o == NULL) {
-        commit_release(promised);
-        return NULL;
-    }
-    object_init(o, OBJECT_SHM, &shm_ops);
+        return -ENOMEM;
+    object_init(o, OBJECT_SHM, ops);
     o->size = size;
     o->promised = promised;
+    return 0;
+}
+
+struct object *
+object_alloc_shm(uint64_t size, bool reserve)
+{
+    struct object *o = kmalloc(sizeof(*o));
+
+    if (o != NULL && object_init_shm(o, &shm_ops, size, reserve) != 0) {
+        kfree(o);
+        return NULL;
+    }
     return o;
+}
+
+/* The mark is in the entries (RMAP_LOCKED): they go, and come back by faults as they should be. */
+void
+object_set_locked(struct object *o, bool locked)
+{
+    struct tlb_batch b;
+    struct anon *a;
+
+    tlb_batch_init(&b);
+    mutex_lock(&vm_lock);
+    objects_locked += locked - o->locked;
+    o->locked = locked;
+    for (uint64_t i = 0; (a = radix_next(&o->pages, &i, UINT64_MAX)) != NULL; i++)
+        if (a->frame != NULL)
+            rmap_remove_all(a->frame, &b);
+    tlb_flush(&b);
+    mutex_unlock(&vm_lock);
 }
 
 void

@@ -65,6 +65,7 @@ struct object {
     struct list
         dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
     unsigned writing;    /* V: write-outs in flight */
+    bool locked;         /* V: SHM_LOCK: reclaim leaves alone what is mapped */
     bool private_mapped; /* A: a region maps it privately, or did: there may be copies */
     bool write_error;    /* V: a write-back failed, and no object_sync has told so yet */
 };
@@ -80,6 +81,16 @@ void object_init(struct object *o, enum object_kind kind, const struct object_op
  * @reserve: it is promised as a whole (commit.h).  NULL: no memory, or no promise.
  */
 struct object *object_alloc_shm(uint64_t size, bool reserve) MUST_CHECK;
+
+/*
+ * object_init_shm - the same for a larger structure that has an object in it; its own release
+ * drops the pages and gives the promise back.  0 or -ENOMEM.
+ */
+int object_init_shm(struct object *o, const struct object_ops *ops, uint64_t size,
+                    bool reserve) MUST_CHECK;
+
+/* Pages of shared memory that are mapped stay in memory, or do no more. No lock held. */
+void object_set_locked(struct object *o, bool locked);
 
 void object_get(struct object *o);
 /* May sleep (release may write to the disk): hold no lock. */
@@ -183,3 +194,6 @@ void object_forget(struct frame *f);
 
 /* Frames of files that wait to be written, and frames of files in all. */
 extern uint64_t object_dirty_pages;
+
+/* Objects that are locked. V. */
+extern unsigned objects_locked;

@@ -186,7 +186,7 @@ bool
 rmap_locked(const struct frame *f)
 {
     for (const struct rmap *r = f->maps; r != NULL; r = r->next)
-        if (r->space->locked_pages > 0 &&
+        if ((r->space->locked_pages > 0 || objects_locked > 0) &&
             (pagetable_find(&r->space->pt, r->va)->bits & PTE_LOCKED))
             return true;
     return false;

@@ -14,10 +14,9 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/radix.h"
 #include "kernel/sched/mutex.h"
+#include "mm/object.h"
 #include "mm/pagetable.h"
 #include "mm/rmap.h"
-
-struct object;
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE) /* never mapped below a stack, as on Linux */
 #define REGIONS_MAX     65530             /* Linux's vm.max_map_count */
@@ -76,7 +75,9 @@ struct space {
 static inline unsigned
 region_rights(const struct region *r)
 {
-    return r->prot | (r->locked ? RMAP_LOCKED : 0);
+    bool stays = r->locked || (r->shared && r->object->locked);
+
+    return r->prot | (stays ? RMAP_LOCKED : 0);
 }
 
 #define region_for_each(r, s) list_for_each (r, &(s)->regions, link)

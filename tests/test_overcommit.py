@@ -19,6 +19,8 @@ made writable, 96 MiB: ENOMEM
 fork with 256 MiB: ENOMEM
 shared, 96 MiB: ENOMEM
 shared with MAP_NORESERVE, 96 MiB: ok
+segment of 96 MiB: ENOMEM
+SHM_NORESERVE of 96 MiB: ok
 brk by 96 MiB: ENOMEM
 """
 

@@ -33,6 +33,13 @@ def test_an_unknown_policy_is_refused_in_words(vm):
     assert 'there is no policy "oracle": clock, fifo, lru or random' in run.log
 
 
+@pytest.mark.parametrize("kind", [[], ["sysv"]])
+def test_locked_pages_stay(vm, kind):
+    """mlock and SHM_LOCK hold their pages while everything else goes to swap and back."""
+    run = vm(["/tests/locked_pages_stay", "32", *kind], mem="24M", swap="64M").ok()
+    assert run.out.splitlines()[1:] == ["wrong bytes: 0, waits for the disk: 0", "wrong bytes elsewhere: 0"]
+
+
 def test_truly_parallel_clock(vm):
     """The same by the host's clock, where the disk answers when it likes."""
     run = vm(["/tests/more_than_memory", "64"], mem="24M", swap="128M", realtime=True).ok()

@@ -11,7 +11,9 @@
 #define IPC_EXCL    02000
 #define SHM_HUGETLB 04000
 
-#define SHM_RDONLY 010000
+#define SHM_NORESERVE 010000 /* of shmget */
+
+#define SHM_RDONLY 010000 /* of shmat */
 #define SHM_RND    020000
 #define SHM_REMAP  040000
 #define SHM_EXEC   0100000

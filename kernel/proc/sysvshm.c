@@ -24,13 +24,12 @@
 #include "kernel/lib/printf.h"
 #include "kernel/proc/process.h"
 #include "mm/anon.h"
-#include "mm/frame.h"
+#include "mm/commit.h"
 #include "mm/kmalloc.h"
 #include "mm/mmap.h"
 #include "mm/object.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
-#include "mm/swap.h"
 
 #define PLACES 32768 /* an id is a place in the table, and how often places were used anew */
 
@@ -108,7 +107,9 @@ segment_release(struct object *o)
     count--;
     total_pages -= pages_of(g);
     mutex_unlock(&shm_lock);
+    object_set_locked(o, false);
     object_drop_pages(o);
+    commit_release(o->promised);
     kfree(g);
 }
 
@@ -235,15 +236,11 @@ enter_table(struct segment *g)
 static int
 judge_new(uint64_t size, unsigned flags)
 {
-    struct frame_stats f;
-
-    frame_get_stats(&f);
     if (size == 0 || size > SHMMAX || (flags & SHM_HUGETLB))
         return -EINVAL;
     if (count >= SHMMNI || page_ceil(size) / PAGE_SIZE > SHMALL - total_pages)
         return -ENOSPC;
-    /* What could never be there all at once is a mistake, not an optimist. */
-    return page_ceil(size) / PAGE_SIZE > f.total + swap_slots() ? -ENOMEM : 0;
+    return 0;
 }
 
 static int
@@ -255,8 +252,11 @@ create(int32_t key, uint64_t size, unsigned flags)
 
     if (g == NULL)
         return err != 0 ? err : -ENOMEM;
-    object_init(&g->object, OBJECT_SHM, &segment_ops);
-    g->object.size = page_ceil(size);
+    if (object_init_shm(&g->object, &segment_ops, page_ceil(size), !(flags & SHM_NORESERVE)) !=
+        0) {
+        kfree(g);
+        return -ENOMEM;
+    }
     g->size = size;
     g->key = key;
     g->mode = flags & 0777;
@@ -444,7 +444,7 @@ sysvshm_stat(int id, unsigned cmd, struct shmid_ds *ds)
     return result;
 }
 
-/* SIMPLE: a locked segment says so, and is swapped like any other. */
+/* SIMPLE: what nobody has mapped goes to swap even so. */
 static int
 set_locked(struct segment *g, bool locked)
 {
@@ -454,6 +454,7 @@ set_locked(struct segment *g, bool locked)
         (!owned(g) || (locked && p->rlimits[RLIMIT_MEMLOCK].soft == 0)))
         return -EPERM;
     g->mode = locked ? g->mode | SHM_LOCKED : g->mode & ~(uint32_t)SHM_LOCKED;
+    object_set_locked(&g->object, locked);
     return 0;
 }
 

@@ -71,7 +71,7 @@ my_space(void)
     struct space *s = current_thread()->space;
     uint64_t limit = current_process()->rlimits[RLIMIT_MEMLOCK].soft;
 
-    s->memlock_limit = current_thread()->cred->euid == 0 ? UINT64_MAX : limit;
+    s->memlock_limit = cred_privileged(current_thread()->cred) ? UINT64_MAX : limit;
     return s;
 }
 

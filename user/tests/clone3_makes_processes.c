@@ -62,8 +62,9 @@ as_fork(void)
         say_handlers();
         _exit(word);
     }
-    CHECK("so does the parent", tids[0] == pid && tids[1] == 0);
+    int right = tids[0] == pid && tids[1] == 0;
     show_status("as fork", reap((pid_t)pid));
+    CHECK("so does the parent", right);
     CHECK("memory is copied", word == 1);
 
     a = (struct args){.exit_signal = SIGCHLD, .flags = CLEAR_SIGHAND};

@@ -38,8 +38,9 @@ die_after_telling(void *arg)
         say("asked for %s\n", signal_name(sig));
         gate_open(&g[0]);
         MUST(sigwaitinfo(&set, NULL));
+        gate_wait(&g[1]);
         say("the parent has ended\n");
-        gate_open(&g[1]);
+        gate_open(&g[2]);
         _exit(0);
     }
     gate_wait(&g[0]);
@@ -48,13 +49,14 @@ die_after_telling(void *arg)
 static void
 death_signal(void)
 {
-    struct gate g[2];
+    struct gate g[3];
     int sig = -1;
 
-    gate_make(&g[0]);
-    gate_make(&g[1]);
+    for (int i = 0; i < 3; i++)
+        gate_make(&g[i]);
     show_status("the parent", in_child(die_after_telling, g));
-    gate_wait(&g[1]);
+    gate_open(&g[1]);
+    gate_wait(&g[2]);
     MUST(prctl(PR_SET_PDEATHSIG, SIGUSR2));
     pid_t pid = (pid_t)MUST(fork());
     if (pid == 0) {

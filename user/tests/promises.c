@@ -6,6 +6,8 @@
  */
 #include "test.h"
 
+#include <sys/shm.h>
+
 static void *
 ask(size_t len, int flags)
 {
@@ -16,6 +18,16 @@ static void
 result(const char *what, size_t mib, int good)
 {
     say("%s %zu MiB: %s\n", what, mib, good ? "ok" : errno_name(errno));
+}
+
+static void
+segment(const char *what, size_t mib, int flags)
+{
+    int id = shmget(IPC_PRIVATE, mib << 20, 0600 | flags);
+
+    result(what, mib, id != -1);
+    if (id != -1)
+        MUST(shmctl(id, IPC_RMID, NULL));
 }
 
 int
@@ -46,6 +58,8 @@ main(int argc, char **argv)
     result("shared,", mib, ask(len, MAP_SHARED) != MAP_FAILED);
     result("shared with MAP_NORESERVE,", mib,
            ask(len, MAP_SHARED | MAP_NORESERVE) != MAP_FAILED);
+    segment("segment of", mib, 0);
+    segment("SHM_NORESERVE of", mib, SHM_NORESERVE);
     errno = ENOMEM;
 
     char *old = (char *)syscall(SYS_brk, 0);
