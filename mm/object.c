@@ -62,7 +62,7 @@ shm_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
 {
     strlcpy(path, "/dev/zero (deleted)", size);
     *dev = 1;
-    *ino = (ino_t)((vaddr_t)o >> 4 & 0xffffff);
+    *ino = o->id;
 }
 
 static const struct object_ops shm_ops = {.release = shm_release, .describe = shm_describe};
@@ -70,12 +70,14 @@ static const struct object_ops shm_ops = {.release = shm_release, .describe = sh
 struct object *
 object_alloc_shm(uint64_t size)
 {
+    static uint32_t last_id;
     struct object *o = kmalloc(sizeof(*o));
 
     if (o == NULL)
         return NULL;
     object_init(o, OBJECT_SHM, &shm_ops);
     o->size = size;
+    o->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     return o;
 }
 

@@ -63,6 +63,7 @@ struct object {
     bool
         private_mapped; /* A: some region maps it privately, or did: copies of its pages exist */
     bool write_error;   /* V: a write-back failed since the last object_sync */
+    uint32_t id;        /* of memory without a file: what /proc shows as inode number */
 };
 
 /*
