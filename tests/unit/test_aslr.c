@@ -19,8 +19,6 @@
 #define CHI_LOW  (1023 - 6 * 45) /* 1023 degrees of freedom: mean 1023, deviation 45 */
 #define CHI_HIGH (1023 + 6 * 45)
 
-void qsort(void *base, size_t n, size_t size, int (*compare)(const void *, const void *));
-
 enum { PROGRAM, MAPPINGS, STACK, HEAP, POINTER, PLACES };
 
 static const struct {
@@ -33,14 +31,6 @@ static const struct {
                     [POINTER] = {"pointer in its page", 8}};
 
 static uint64_t drawn[PLACES][DRAWS]; /* in units, from 0 */
-
-static int
-compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 static double
 log_2(double x)
@@ -82,13 +72,36 @@ draw_all(void)
     }
 }
 
-/* Pairs of equal values among all draws; @v is sorted. */
+/* Sorts by the 48 low bits, 12 at a time from the lowest; an even number of times, so back to @v. */
+static void
+sort(uint64_t *v)
+{
+    static uint64_t other[DRAWS];
+    uint64_t *from = v, *to = other;
+
+    for (unsigned shift = 0; shift < 48; shift += 12) {
+        static unsigned start[4097];
+
+        memset(start, 0, sizeof(start));
+        for (unsigned i = 0; i < DRAWS; i++)
+            start[(from[i] >> shift & 4095) + 1]++;
+        for (unsigned digit = 0; digit < 4096; digit++)
+            start[digit + 1] += start[digit];
+        for (unsigned i = 0; i < DRAWS; i++)
+            to[start[from[i] >> shift & 4095]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+}
+
+/* Pairs of equal values among all draws; sorts them. */
 static uint64_t
 count_collisions(uint64_t *v)
 {
     uint64_t pairs = 0, same = 0;
 
-    qsort(v, DRAWS, sizeof(*v), compare);
+    sort(v);
     for (unsigned i = 1; i < DRAWS; i++) {
         same = v[i] == v[i - 1] ? same + 1 : 0;
         pairs += same;
@@ -150,15 +163,17 @@ check_uniform(unsigned place)
 static void
 check_independent(unsigned a, unsigned b, unsigned later)
 {
-    for (int which = 0; which < 4; which++) {
-        static unsigned hits[BUCKETS];
+    static unsigned hits[4][BUCKETS];
 
-        memset(hits, 0, sizeof(hits));
-        for (unsigned i = 0; i < DRAWS; i++)
-            hits[part(a, drawn[a][i], which & 1, 5) << 5 |
-                 part(b, drawn[b][(i + later) % DRAWS], which & 2, 5)]++;
-        check_chi_square(hits, places[a].name, places[b].name);
+    memset(hits, 0, sizeof(hits));
+    for (unsigned i = 0; i < DRAWS; i++) {
+        uint64_t x = drawn[a][i], y = drawn[b][(i + later) % DRAWS];
+
+        for (int which = 0; which < 4; which++)
+            hits[which][part(a, x, which & 1, 5) << 5 | part(b, y, which & 2, 5)]++;
     }
+    for (int which = 0; which < 4; which++)
+        check_chi_square(hits[which], places[a].name, places[b].name);
 }
 
 /* What an attacker who has one address would need: the distance to the other. */
@@ -168,7 +183,7 @@ check_distance(unsigned a, unsigned b)
     static uint64_t distance[DRAWS];
 
     for (unsigned i = 0; i < DRAWS; i++)
-        distance[i] = drawn[a][i] - drawn[b][i];
+        distance[i] = (1UL << 40) + drawn[a][i] - drawn[b][i];
     printf("%s from ", places[a].name);
     check_entropy(places[b].name, distance, places[a].bits);
 }
