@@ -5,7 +5,7 @@
 ; is judged, temporary page tables are made, long mode is entered, and boot_main()
 ; and then kmain() are called on the boot stack in the high half.
 ;
-; The temporary tables map the first 4 GiB at 0 and at DIRECT_BASE, and the first
+; The temporary tables map the first 4 GiB at 0 and at KERNEL_HALF, and the first
 ; GiB at KERNEL_BASE, all writable and executable; pagetable_init_kernel() replaces
 ; them.  Memory above 4 GiB is out of reach until then.
 ;
@@ -13,7 +13,7 @@
 ; Intel SDM vol. 3A 9.8.5 "Initializing IA-32e Mode", AMD64 APM vol. 2 14.6.
 
 KERNEL_BASE     equ 0xffffffff80000000
-DIRECT_BASE     equ 0xffff800000000000
+KERNEL_HALF     equ 0xffff800000000000
 
 MB2_HEADER      equ 0xe85250d6
 MB2_MAGIC       equ 0x36d76289
@@ -159,7 +159,7 @@ check_processor:
 make_tables:
     mov eax, boot_pdpt_low - KERNEL_BASE + PTE_P_W
     mov [boot_pml4 - KERNEL_BASE], eax
-    mov [boot_pml4 - KERNEL_BASE + ((DIRECT_BASE >> 39) & 511) * 8], eax
+    mov [boot_pml4 - KERNEL_BASE + ((KERNEL_HALF >> 39) & 511) * 8], eax
     mov eax, boot_pdpt_high - KERNEL_BASE + PTE_P_W
     mov [boot_pml4 - KERNEL_BASE + 511 * 8], eax
 

@@ -99,11 +99,11 @@ kmain(void)
     kprintf("Vitrine, started by %s: %lu MiB of RAM, command line \"%s\"\n", bootinfo.loader,
             bootinfo.ram_bytes / MIB, bootinfo.cmdline);
     frame_init();
+    random_init(boot_option("seed", seed, sizeof(seed)) ? seed : NULL, cpu_entropy);
     pagetable_init_kernel();
     (void)pagetable_unmap_kernel((vaddr_t)boot_stack_guard);
     panic_set_walk_hook(pagetable_print_walk);
     panic_set_info_hook(tell_who);
-    random_init(boot_option("seed", seed, sizeof(seed)) ? seed : NULL, cpu_entropy);
     apic_init(map_registers);
     clock_init();
     sched_init();

@@ -1,5 +1,5 @@
 /*
- * kvmap.c - addresses between KVMAP_BASE and KVMAP_END.
+ * kvmap.c - addresses from KVMAP_BASE to the end of its GiB.
  *
  * Addresses come from a pointer that only moves up; what is freed is remembered
  * as a hole and handed out again to a request of the same size.
@@ -25,7 +25,13 @@ struct hole {
 
 static struct spinlock kvmap_lock = SPINLOCK_INIT("kvmap");
 static struct list holes = LIST_INIT(holes);
-static vaddr_t next_free = KVMAP_BASE;
+static uint64_t used; /* bytes from KVMAP_BASE that were ever handed out */
+
+static vaddr_t
+kvmap_end(void)
+{
+    return ROUND_DOWN(KVMAP_BASE, KVMAP_SIZE) + KVMAP_SIZE;
+}
 
 /* Takes addresses for @pages pages with a guard page before them; 0: none left. */
 static vaddr_t
@@ -44,9 +50,9 @@ take_addresses(unsigned pages)
     if (found != NULL) {
         list_del(&found->link);
         va = found->start + PAGE_SIZE;
-    } else if (KVMAP_END - next_free >= (pages + 1) * PAGE_SIZE) {
-        va = next_free + PAGE_SIZE;
-        next_free += (pages + 1) * PAGE_SIZE;
+    } else if (kvmap_end() - KVMAP_BASE - used >= (pages + 1) * PAGE_SIZE) {
+        va = KVMAP_BASE + used + PAGE_SIZE;
+        used += (pages + 1) * PAGE_SIZE;
     }
     spin_unlock(&kvmap_lock);
     kfree(found);
@@ -146,6 +152,7 @@ kvmap_get_overhead(uint64_t *notes, uint64_t *tables)
     spin_lock(&kvmap_lock);
     list_for_each (h, &holes, link)
         ++*notes;
-    *tables = (ROUND_UP(next_free, pt_span(2)) - KVMAP_BASE) / pt_span(2);
+    *tables = (ROUND_UP(KVMAP_BASE + used, pt_span(2)) - ROUND_DOWN(KVMAP_BASE, pt_span(2))) /
+              pt_span(2);
     spin_unlock(&kvmap_lock);
 }

@@ -66,7 +66,7 @@ shm_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *ino)
 {
     strlcpy(path, "/dev/zero (deleted)", size);
     *dev = 1;
-    *ino = (ino_t)((vaddr_t)o >> 4 & 0xffffff);
+    *ino = o->id;
 }
 
 static const struct object_ops shm_ops = {.release = shm_release, .describe = shm_describe};
@@ -88,12 +88,15 @@ object_init_shm(struct object *o, const struct object_ops *ops, uint64_t size, b
 struct object *
 object_alloc_shm(uint64_t size, bool reserve)
 {
+    static uint32_t last_id;
     struct object *o = kmalloc(sizeof(*o));
 
     if (o != NULL && object_init_shm(o, &shm_ops, size, reserve) != 0) {
         kfree(o);
         return NULL;
     }
+    if (o != NULL)
+        o->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     return o;
 }
 

@@ -68,6 +68,7 @@ struct object {
     bool locked;         /* V: SHM_LOCK: reclaim leaves alone what is mapped */
     bool private_mapped; /* A: a region maps it privately, or did: there may be copies */
     bool write_error;    /* V: a write-back failed, and no object_sync has told so yet */
+    uint32_t id;         /* of memory without a file: what /proc shows as inode number */
 };
 
 /*

@@ -276,12 +276,12 @@ map_image(const char *from, const char *to, uint64_t bits)
     }
 }
 
-/* Direct map of [start, end), widened to 2 MiB. */
+/* Direct map, at @base, of [start, end), widened to 2 MiB. */
 static void
-map_direct(paddr_t start, paddr_t end)
+map_direct(vaddr_t base, paddr_t start, paddr_t end)
 {
     for (paddr_t pa = ROUND_DOWN(start, HUGE_SIZE); pa < end; pa += HUGE_SIZE) {
-        pte_t *e = kernel_entry_make(DIRECT_BASE + pa, 2);
+        pte_t *e = kernel_entry_make(base + pa, 2);
 
         ASSERT(e != NULL);
         *e = pte_make(pa, PTE_P | PTE_W | PTE_NX | PTE_PS | PTE_G | PTE_A | PTE_D);
@@ -307,6 +307,7 @@ void
 pagetable_init_kernel(void)
 {
     paddr_t low_end = 0; /* end of the RAM below 4 GiB: ACPI tables lie among it */
+    vaddr_t direct = layout_draw();
 
     kernel_root = frame_boot_alloc();
     (void)kernel_entry_make(KVMAP_BASE, 3);
@@ -317,13 +318,14 @@ pagetable_init_kernel(void)
     for (unsigned i = 0; i < bootinfo.nram; i++)
         if (bootinfo.ram[i].end <= 4 * GIB)
             low_end = bootinfo.ram[i].end;
-    map_direct(0, low_end);
+    map_direct(direct, 0, low_end);
     for (unsigned i = 0; i < bootinfo.nram; i++) {
         if (bootinfo.ram[i].end > low_end)
-            map_direct(bootinfo.ram[i].start, bootinfo.ram[i].end);
+            map_direct(direct, bootinfo.ram[i].start, bootinfo.ram[i].end);
         map_descriptors(bootinfo.ram[i].start, bootinfo.ram[i].end);
     }
     write_cr3(kernel_root);
+    vitrine_layout.direct = direct; /* before anybody asks for an address in it again */
     frame_boot_end();
     have_frames = true;
 }

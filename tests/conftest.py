@@ -50,8 +50,9 @@ def run_vm(tmp_path, argv, *, mem="64M", cpus=1, swap=None, seed=1, stdin=b"", a
     """
     assert door in DOORS
     log = os.path.join(tmp_path, f"kernel-{next(RUN_NUMBER)}.log")
-    command = [os.path.join(ROOT, "vm"), "run", "--mem", mem, "--cpus", str(cpus), "--seed", str(seed),
-               "--timeout", str(timeout), "--log", log, f"--{door}", "--block", str(block)]
+    command = [os.path.join(ROOT, "vm"), "run", "--mem", mem, "--cpus", str(cpus), "--timeout", str(timeout),
+               "--log", log, f"--{door}", "--block", str(block)]
+    command += ["--seed", str(seed)] * (seed is not None)
     command += ["--swap", swap] * (swap is not None) + ["--append", append] * bool(append)
     command += ["--realtime"] * realtime + ["--fsck"] * fsck
     for host, guest in add:

@@ -45,6 +45,6 @@ extern struct acpi_info acpi_info;
 
 /*
  * acpi_init - read the tables.
- * @rsdp: physical address of the root pointer, below 4 GiB and mapped at DIRECT_BASE; 0: none.
+ * @rsdp: physical address of the root pointer, below 4 GiB and in the direct map; 0: none.
  */
 void acpi_init(paddr_t rsdp);

@@ -14,6 +14,7 @@
 
 #include "kernel/arch/earlycon.h"
 #include "kernel/arch/fpu.h"
+#include "kernel/arch/io.h"
 #include "kernel/arch/trap.h"
 #include "kernel/arch/vectors.h"
 #include "kernel/lib/assert.h"
@@ -58,6 +59,9 @@
 #define HWCAP2_FSGSBASE (1U << 1)
 
 #define SEL_TSS 0x28
+
+#define PORT_SYSTEM_CONTROL 0x61 /* reading it changes nothing */
+#define JITTER_ROUNDS       64
 
 #define DF_STACK_SIZE  8192 /* panics, and prints a page walk */
 #define IST_STACK_SIZE 4096
@@ -325,6 +329,23 @@ hardware_random(uint64_t *v)
     return ok;
 }
 
+/*
+ * SplitMix64's finalizer (Steele, Lea, Flood 2014): each bit of the sum reaches every bit of
+ * the result.
+ */
+static uint64_t
+stir(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
+    return x ^ x >> 31;
+}
+
+/*
+ * What the processor's own generator gives and, for one that has none, jitter: how long a port
+ * of the chipset takes to answer differs from time to time by a few ticks of the processor's
+ * clock, for the two have clocks of their own.
+ */
 uint64_t
 cpu_entropy(void)
 {
@@ -332,13 +353,9 @@ cpu_entropy(void)
     uint64_t v = 0;
 
     hardware_random(&v);
-    /*
-     * SplitMix64's finalizer (Steele, Lea, Flood 2014): each bit of the sum reaches every bit
-     * of the result.
-     */
-    state += (v ^ rdtsc()) + 0x9e3779b97f4a7c15UL;
-    uint64_t x = state;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
-    return x ^ x >> 31;
+    for (int i = 0; i < JITTER_ROUNDS; i++) {
+        (void)inb(PORT_SYSTEM_CONTROL);
+        state = stir(state + rdtsc() + 0x9e3779b97f4a7c15UL);
+    }
+    return stir(state ^ v);
 }

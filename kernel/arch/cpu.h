@@ -107,7 +107,7 @@ void machine_exit(unsigned code) NORETURN;
 /* Restart the machine (keyboard controller, then triple fault). */
 void machine_reboot(void) NORETURN;
 
-/* A random 64-bit number from RDSEED/RDRAND if there is one, mixed with the TSC. */
+/* A random 64-bit number from RDSEED or RDRAND, if there is one, and the TSC's jitter. */
 uint64_t cpu_entropy(void);
 
 static inline void

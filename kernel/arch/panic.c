@@ -95,7 +95,7 @@ print_address(uint64_t addr, bool after_call)
 static bool
 frame_plausible(uint64_t rbp, uint64_t previous)
 {
-    return rbp >= DIRECT_BASE && rbp % 8 == 0 && rbp > previous && rbp <= UINT64_MAX - 16;
+    return rbp >= KERNEL_HALF && rbp % 8 == 0 && rbp > previous && rbp <= UINT64_MAX - 16;
 }
 
 /* Prints the callers, from the frame at @rbp on up. */

@@ -191,7 +191,7 @@ looks_like_overflow(const struct trapframe *tf)
 {
     uint64_t cr2 = read_cr2();
 
-    return tf->rsp >= DIRECT_BASE && cr2 < tf->rsp + PAGE_SIZE && cr2 + 2 * PAGE_SIZE > tf->rsp;
+    return tf->rsp >= KERNEL_HALF && cr2 < tf->rsp + PAGE_SIZE && cr2 + 2 * PAGE_SIZE > tf->rsp;
 }
 
 void

@@ -50,11 +50,11 @@ struct file {
     struct inode *inode;
     struct dentry *dentry; /* NULL: pipes and memfds */
     const struct file_ops *fops;
-    void *private;  /* fops' own */
-    pid_t owner;    /* F_SETOWN: kept, not used */
-    bool flocked;   /* flock() was called: closing looks for its lock */
-    bool stream;    /* has no offset: P is not taken */
-    int8_t writers; /* C: what it adds to inode->writers: 1 writes, -1 executes */
+    void *private;            /* fops' own */
+    pid_t owner;              /* F_SETOWN: kept, not used */
+    bool flocked;             /* flock() was called: closing looks for its lock */
+    bool stream;              /* has no offset: P is not taken */
+    int8_t writers;           /* C: what it adds to inode->writers: 1 writes, -1 executes */
     uint64_t no_writer_since; /* pipe.c: writers a FIFO had had when this reader found none */
 };
 

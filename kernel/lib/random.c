@@ -14,7 +14,7 @@
 #define BLOCK_WORDS 16
 #define BLOCK_BYTES 64
 
-static uint32_t key[8];
+static uint32_t key[RANDOM_KEY_SIZE / sizeof(uint32_t)];
 static uint32_t taken;
 
 static uint32_t
@@ -53,23 +53,44 @@ chacha_block(const uint32_t k[8], uint64_t counter, uint32_t out[BLOCK_WORDS])
         out[n] += in[n];
 }
 
+/* Keeps other CPUs from the key. */
+static void
+take_key(void)
+{
+    while (__atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE) != 0)
+        __builtin_ia32_pause();
+}
+
+static void
+give_key(void)
+{
+    __atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+}
+
+void
+random_mix(const void *material, size_t n)
+{
+    uint32_t block[BLOCK_WORDS];
+    const uint8_t *from = material;
+
+    take_key();
+    for (size_t i = 0; i < MIN(n, sizeof(key)); i++)
+        ((uint8_t *)key)[i] ^= from[i];
+    chacha_block(key, 0, block);
+    memcpy(key, block, sizeof(key));
+    give_key();
+}
+
 void
 random_init(const char *seed, uint64_t (*entropy)(void))
 {
-    uint32_t block[BLOCK_WORDS];
+    uint64_t material[RANDOM_KEY_SIZE / sizeof(uint64_t)] = {0};
 
-    memset(key, 0, sizeof(key));
-    if (seed != NULL) {
-        memcpy(key, seed, strnlen(seed, sizeof(key)));
-    } else {
-        for (unsigned n = 0; n < 8; n += 2) {
-            uint64_t e = entropy();
-            key[n] = (uint32_t)e;
-            key[n + 1] = (uint32_t)(e >> 32);
-        }
-    }
-    chacha_block(key, 0, block);
-    memcpy(key, block, sizeof(key));
+    if (seed != NULL)
+        memcpy(material, seed, strnlen(seed, sizeof(material)));
+    for (unsigned i = 0; seed == NULL && i < ARRAY_SIZE(material); i++)
+        material[i] = entropy();
+    random_mix(material, sizeof(material));
 }
 
 void
@@ -79,12 +100,11 @@ random_bytes(void *buf, size_t n)
     size_t used = sizeof(key);
     uint8_t *out = buf;
 
-    while (__atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE) != 0)
-        __builtin_ia32_pause();
+    take_key();
     memcpy(k, key, sizeof(k));
     chacha_block(k, 0, block);
     memcpy(key, block, sizeof(key));
-    __atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+    give_key();
 
     for (uint64_t counter = 1; n > 0;) {
         size_t m = MIN(n, BLOCK_BYTES - used);

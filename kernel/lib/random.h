@@ -9,6 +9,8 @@
 
 #include "kernel/lib/types.h"
 
+#define RANDOM_KEY_SIZE 32 /* bytes */
+
 /*
  * random_init - once, before the first random_bytes.
  *
@@ -16,6 +18,13 @@
  * @entropy: gives 64 random bits; used only without @seed.
  */
 void random_init(const char *seed, uint64_t (*entropy)(void));
+
+/*
+ * random_mix - what comes out from now on depends on @material too, and is no easier to foretell
+ * if that is known to somebody.
+ * @n: bytes; those beyond RANDOM_KEY_SIZE are not looked at.
+ */
+void random_mix(const void *material, size_t n);
 
 /* @n random bytes. Not from interrupts. Does not sleep. */
 void random_bytes(void *buf, size_t n);

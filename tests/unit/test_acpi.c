@@ -8,6 +8,8 @@
 
 #include "kernel/lib/string.c"
 
+struct vitrine_layout vitrine_layout = {.image = KERNEL_BASE, .direct = KERNEL_HALF};
+
 void
 kprintf(const char *fmt UNUSED, ...)
 {

@@ -8,6 +8,7 @@
 #include "kernel/lib/string.c"
 
 char kernel_start[1], kernel_text_end[1], kernel_rodata_end[1], kernel_end[1];
+struct vitrine_layout vitrine_layout = {.image = KERNEL_BASE, .direct = KERNEL_HALF};
 static unsigned messages;
 
 void

@@ -158,7 +158,7 @@ def fw_cfg(folder, name, data):
 
 def kernel_options(opts):
     """The kernel's command line.  The last of two options counts, so what the user wants comes last."""
-    words = [f"seed={opts.seed}"]
+    words = [f"seed={opts.seed}"] * (opts.seed is not None)
     if not opts.realtime and opts.accel == "tcg":
         words.append("repeatable")  # nothing may leap to where the host's speed decides
     if opts.verb == "run" and opts.display == "none":
@@ -190,7 +190,9 @@ def processor(opts):
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise HostError("--accel kvm: /dev/kvm is missing or not yours to open")
         return argv + ["-accel", "kvm", "-cpu", "host"]
-    argv += ["-accel", "tcg", "-cpu", "max,la57=off,erms=off", "-seed", str(opts.seed)]
+    argv += ["-accel", "tcg", "-cpu", "max,la57=off,erms=off"]
+    if opts.seed is not None:
+        argv += ["-seed", str(opts.seed)]
     if not opts.realtime:
         # One instruction is 1 ns; under UEFI 128 ns, for the firmware spends seconds waiting for the clock.
         shift = 7 if opts.door == "uefi" else 0
@@ -257,6 +259,8 @@ def command_line(folder, opts, link_fd, qmp_fd):
             "-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off", "-mon", "chardev=qmp,mode=control"]
     argv += processor(opts) + boot_door(folder, opts) + block_devices(folder, opts)
     argv += guest_arguments(folder, opts)
+    if opts.seed is None:
+        argv += ["-device", "virtio-rng-pci"]
     if opts.verb == "boot":
         argv += ["-chardev", f"stdio,id=con,mux=on,signal=off,logfile={folder.file('kernel.log')}",
                  "-serial", "chardev:con", "-mon", "chardev=con,mode=readline"]

@@ -108,8 +108,9 @@ def add_machine_options(parser):
     group.add_argument("--mem", type=size, default=64 << 20, metavar="SIZE", help="RAM (default: 64M)")
     group.add_argument("--swap", type=size_or_none, metavar="SIZE|none", help="swap disk (default: none)")
     group.add_argument("--cpus", type=positive(int), default=1, metavar="N", help="processors (default: 1)")
-    group.add_argument("--seed", type=seed, default=1, metavar="N",
-                       help="seed of every random choice in guest and QEMU (default: 1)")
+    group.add_argument("--seed", type=seed, metavar="N",
+                       help="seed of every random choice in guest and QEMU (default: 1; with --realtime or kvm and "
+                            "for `boot` none: true randomness, from the host by virtio-rng)")
     group.add_argument("--accel", choices=["tcg", "kvm"], default="tcg",
                        help="how QEMU executes the guest (default: tcg)")
     group.add_argument("--realtime", action="store_true",
@@ -207,6 +208,8 @@ def parse(argv):
     opts.door = opts.door or ("pvh" if opts.verb == "run" else "grub")
     if opts.door == "uefi" and opts.mem < UEFI_MEM:
         raise HostError("--uefi: the firmware (OVMF) needs at least --mem 64M")
+    if opts.seed is None and not opts.realtime and opts.accel == "tcg":
+        opts.seed = 1  # a run that could repeat exactly does so
     if opts.timeout is None and opts.verb == "run" and not opts.gdb:
         opts.timeout = 300.0
     check_files(opts)
