@@ -114,7 +114,7 @@ $(ISO): $(KERNEL) iso/grub.cfg
 
 # --- user programs and the root disk ---------------------------------------------------------------------
 
-USER_C  := $(sort $(wildcard user/*.c user/tests/*.c))
+USER_C  := $(sort $(wildcard user/*.c user/*/*.c))
 USER_BIN := $(USER_C:%.c=$(B)/%)
 
 .PHONY: user
@@ -148,6 +148,7 @@ setup: ## Install what building and testing needs (Debian, Ubuntu)
 	@tools/setup
 
 .PHONY: run
+run: RUN_ARGS ?= --swap 64M
 run: ## Boot in this terminal to a shell; poweroff, exit or Ctrl-A X ends it
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all

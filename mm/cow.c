@@ -41,7 +41,7 @@ replace_page(struct fault *f, const struct frame *source, struct anon *old)
         s->nprivate++;
     else
         anon_put(old, &f->tlb);
-    s->cow_copies += source != frame_zero;
+    f->kinds |= 1U << (source == frame_zero ? FAULT_NEW : FAULT_COPY);
     return FAULT_DONE;
 
 no_mapping:
@@ -61,10 +61,10 @@ cow_write_anon(struct fault *f, struct anon *a)
     if (a->refs > 1)
         return replace_page(f, a->frame, a);
 
-    f->space->cow_reuses++;
-    return rmap_enter(f->space, f->va, a->frame, region_rights(f->region), &f->tlb) == 0
-               ? FAULT_DONE
-               : FAULT_WAIT_MEMORY;
+    if (rmap_enter(f->space, f->va, a->frame, region_rights(f->region), &f->tlb) != 0)
+        return FAULT_WAIT_MEMORY;
+    f->kinds |= 1U << FAULT_REUSE;
+    return FAULT_DONE;
 }
 
 enum fault_result

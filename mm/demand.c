@@ -32,9 +32,22 @@ static enum fault_result
 map(struct fault *f, struct frame *frame, unsigned allow)
 {
     unsigned rights = region_rights(f->region) & (allow | ~(unsigned)PROT_WRITE);
-    int err = rmap_enter(f->space, f->va, frame, rights, &f->tlb);
 
-    return err == 0 ? FAULT_DONE : FAULT_WAIT_MEMORY;
+    if (rmap_enter(f->space, f->va, frame, rights, &f->tlb) != 0)
+        return FAULT_WAIT_MEMORY;
+    if (frame == frame_zero)
+        f->kinds |= 1U << FAULT_ZERO;
+    return FAULT_DONE;
+}
+
+static enum fault_result
+map_object(struct fault *f, struct frame *frame, unsigned allow)
+{
+    enum fault_result r = map(f, frame, allow);
+
+    if (r == FAULT_DONE && f->kinds == 0)
+        f->kinds = 1U << FAULT_FILE;
+    return r;
 }
 
 static enum fault_result
@@ -120,7 +133,7 @@ write_shared(struct fault *f, struct frame *frame, pgidx_t index)
     if (o->kind == OBJECT_FILE && !frame->dirty && !f->prepared)
         return wait_for(f, FAULT_WAIT_PREPARE, o, index);
 
-    enum fault_result r = map(f, frame, PROT_WRITE);
+    enum fault_result r = map_object(f, frame, PROT_WRITE);
 
     if (r == FAULT_DONE && o->kind == OBJECT_FILE)
         object_mark_dirty(o, frame);
@@ -153,7 +166,7 @@ object_page(struct fault *f)
     /* Read-only even when shared and writable: the first store has to come by write_shared. */
     bool may_write = r->shared && (r->object->kind == OBJECT_SHM || frame->dirty);
 
-    found = map(f, frame, may_write ? PROT_WRITE : 0);
+    found = map_object(f, frame, may_write ? PROT_WRITE : 0);
     if (found == FAULT_DONE && r->object->kind == OBJECT_FILE)
         map_around(f);
     return found;

@@ -30,6 +30,52 @@
 #include "mm/space.h"
 #include "mm/stack.h"
 
+struct fault_counts fault_total;
+
+const char *const fault_kind_names[FAULT_KINDS] = {
+    [FAULT_ZERO] = "zero",        [FAULT_NEW] = "new",     [FAULT_FILE] = "file",
+    [FAULT_READ] = "read",        [FAULT_SWAP] = "swap",   [FAULT_COPY] = "cow_copies",
+    [FAULT_REUSE] = "cow_reuses", [FAULT_STACK] = "stack", [FAULT_ENTRY] = "entry",
+    [FAULT_REFUSED] = "refused",
+};
+
+/* vm_lock held. */
+static void
+count_kinds(struct space *s, unsigned kinds)
+{
+    for (; kinds != 0; kinds &= kinds - 1) {
+        int k = __builtin_ctz(kinds);
+
+        s->faults.kind[k]++;
+        fault_total.kind[k]++;
+    }
+}
+
+/* The access will succeed now. vm_lock held. */
+static void
+count_answered(struct fault *f)
+{
+    struct space *s = f->space;
+
+    if (f->kinds == 0)
+        f->kinds = 1U << FAULT_ENTRY;
+    count_kinds(s, f->kinds);
+    *(f->waited_for_disk ? &s->faults.major : &s->faults.minor) += 1;
+    *(f->waited_for_disk ? &fault_total.major : &fault_total.minor) += 1;
+    s->resident_peak = MAX(s->resident_peak, s->resident_anon + s->resident_file);
+}
+
+static enum fault_result
+refuse(struct space *s, enum fault_result why)
+{
+    if (why != FAULT_NOMEM) {
+        mutex_lock(&vm_lock);
+        count_kinds(s, 1U << FAULT_REFUSED);
+        mutex_unlock(&vm_lock);
+    }
+    return why;
+}
+
 /*
  * x86 cannot map a page for writing or fetching that is not readable;
  * PROT_EXEC alone reads, as on Linux.
@@ -51,8 +97,10 @@ fault_round(struct fault *f)
 
     mutex_lock(&s->lock);
     f->region = space_find(s, f->va);
-    if (f->region == NULL)
+    if (f->region == NULL) {
         f->region = stack_grow(s, f->va);
+        f->kinds |= f->region != NULL ? 1U << FAULT_STACK : 0;
+    }
 
     if (f->region == NULL) {
         result = FAULT_MAPERR;
@@ -63,11 +111,8 @@ fault_round(struct fault *f)
         result = demand_page(f);
         f->io_count = object_io_count;
         tlb_flush(&f->tlb);
-        if (result == FAULT_DONE && f->waited_for_disk)
-            s->faults_major++;
-        else if (result == FAULT_DONE)
-            s->faults_minor++;
-        s->resident_peak = MAX(s->resident_peak, s->resident_anon + s->resident_file);
+        if (result == FAULT_DONE)
+            count_answered(f);
         mutex_unlock(&vm_lock);
     }
     mutex_unlock(&s->lock);
@@ -93,11 +138,13 @@ fault_wait(struct fault *f, enum fault_result what)
         break;
     case FAULT_WAIT_READ:
         f->waited_for_disk = true;
+        f->kinds |= 1U << FAULT_READ;
         err = object_read_in(f->object, f->index);
         object_put(f->object);
         break;
     case FAULT_WAIT_SWAP:
         f->waited_for_disk = true;
+        f->kinds |= 1U << FAULT_SWAP;
         what = f->in.n > 1 ? FAULT_WAIT_SWAP : FAULT_DONE;
         err = swap_in_finish(&f->in);
         if (err != 0 && what == FAULT_WAIT_SWAP) { /* it may have been a neighbour's slot */
@@ -126,15 +173,16 @@ vm_fault(struct space *s, vaddr_t va, unsigned access)
 
     tlb_batch_init(&f.tlb);
     if (va >= USER_TOP)
-        return FAULT_MAPERR;
+        return refuse(s, FAULT_MAPERR);
     for (;;) {
         enum fault_result r = fault_round(&f);
 
-        if (r < FAULT_WAIT_BUSY)
+        if (r == FAULT_DONE)
             return r;
-        r = fault_wait(&f, r);
+        if (r >= FAULT_WAIT_BUSY)
+            r = fault_wait(&f, r);
         if (r != FAULT_DONE)
-            return r;
+            return refuse(s, r);
         if (s->dying)
             return FAULT_NOMEM;
     }

@@ -29,6 +29,32 @@ enum fault_result {
     FAULT_WAIT_PREPARE, /* it needs a place on the disk before it may be written */
 };
 
+/*
+ * What an answered fault turned out to be. One can be of two kinds: a page that comes back from
+ * swap may have to be copied then, and the first store below a stack is also a new page.
+ */
+enum fault_kind {
+    FAULT_ZERO,    /* a page that nobody wrote was read: the frame of zeros */
+    FAULT_NEW,     /* the first store to such a page: a frame of its own */
+    FAULT_FILE,    /* a page of an object, and it was in memory */
+    FAULT_READ,    /* a page of an object that had to be read from its disk */
+    FAULT_SWAP,    /* a page that came back from swap */
+    FAULT_COPY,    /* a store to a page that others share: copied */
+    FAULT_REUSE,   /* a store to a page that nobody shares any more: the write right is back */
+    FAULT_STACK,   /* below a stack: it grew */
+    FAULT_ENTRY,   /* the page was there, only its entry was missing */
+    FAULT_REFUSED, /* an access that is not possible: a signal, or -EFAULT */
+    FAULT_KINDS,
+};
+
+/* Counts of one space; fault_total: of all since boot. V. */
+struct fault_counts {
+    uint64_t minor, major; /* answered without waiting for a disk, and with */
+    uint64_t kind[FAULT_KINDS];
+};
+extern struct fault_counts fault_total;
+extern const char *const fault_kind_names[FAULT_KINDS];
+
 /* One fault on its way through fault.c, demand.c, stack.c and cow.c. */
 struct fault {
     struct space *space;
@@ -44,6 +70,7 @@ struct fault {
     uint64_t io_count;      /* FAULT_WAIT_BUSY: object_io_count at the time */
     bool prepared;          /* fault->index was prepared for writing in an earlier round */
     bool waited_for_disk;   /* a major fault */
+    unsigned kinds;         /* bit n: of enum fault_kind n; set when that has happened */
 };
 
 /*

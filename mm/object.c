@@ -541,6 +541,22 @@ object_drop_pages(struct object *o)
     mutex_unlock(&vm_lock);
 }
 
+void
+object_drop_clean(struct object *o, pgidx_t start, pgidx_t end)
+{
+    struct frame *f;
+
+    mutex_lock(&vm_lock);
+    for (uint64_t i = start;
+         o->kind == OBJECT_FILE && (f = radix_next(&o->pages, &i, end)) != NULL; i++) {
+        if (f->busy || f->dirty || f->pins > 0 || f->maps != NULL)
+            continue;
+        object_forget(f);
+        frame_free(f);
+    }
+    mutex_unlock(&vm_lock);
+}
+
 bool
 object_retire(struct object *o)
 {

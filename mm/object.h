@@ -131,6 +131,12 @@ int object_sync(struct object *o, pgidx_t start, pgidx_t end) MUST_CHECK;
 void object_drop_pages(struct object *o);
 
 /*
+ * Lets go of the pages of a file in [start, end) that are clean and that nobody maps or
+ * uses. Takes vm_lock.
+ */
+void object_drop_clean(struct object *o, pgidx_t start, pgidx_t end);
+
+/*
  * object_retire - the same, if nobody has taken a reference in between (the flusher may).
  * Called with refs == 0, by an owner that makes sure that nobody else can find the object.
  * Returns: true: no page, no reference, in no list: it can be freed. False: leave it,

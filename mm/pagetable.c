@@ -84,6 +84,20 @@ pagetable_find(const struct pagetable *pt, vaddr_t va)
     return &table[pt_index(va, 1)];
 }
 
+void
+pagetable_walk(const struct pagetable *pt, vaddr_t va, pte_t way[PT_LEVELS])
+{
+    const pte_t *table = table_at(pt->root);
+
+    memset(way, 0, PT_LEVELS * sizeof(way[0]));
+    for (int level = PT_LEVELS; level >= 1; level--, way++) {
+        *way = table[pt_index(va, level)];
+        if (!pte_present(*way))
+            return;
+        table = table_at(pte_addr(*way));
+    }
+}
+
 pte_t *
 pagetable_make(struct pagetable *pt, vaddr_t va)
 {

@@ -34,6 +34,9 @@ void pagetable_free(struct pagetable *pt);
 /* The last-level entry for @va, or NULL if a table on the way is missing. */
 pte_t *pagetable_find(const struct pagetable *pt, vaddr_t va);
 
+/* The entries on the way to @va, root's first; 0 from the first absent one on. */
+void pagetable_walk(const struct pagetable *pt, vaddr_t va, pte_t way[PT_LEVELS]);
+
 /* The same, making the missing tables; NULL when there is no frame. */
 pte_t *pagetable_make(struct pagetable *pt, vaddr_t va) MUST_CHECK;
 

@@ -43,6 +43,16 @@ rmap_count(void)
     return links;
 }
 
+unsigned
+rmap_mappings(const struct frame *f)
+{
+    unsigned n = 0;
+
+    for (const struct rmap *m = f->maps; m != NULL; m = m->next)
+        n++;
+    return n;
+}
+
 static int
 link_enter(struct space *s, vaddr_t va, struct frame *f)
 {

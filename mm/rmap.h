@@ -27,6 +27,9 @@ struct rmap {
 
 #define RMAP_LOCKED 0x100U /* beside PROT_*: the entry is marked PTE_LOCKED */
 
+/* Entries that point to @f; 0 for the frame of zeros. vm_lock held. */
+unsigned rmap_mappings(const struct frame *f);
+
 /* Links that exist: one for each mapped page. */
 uint64_t rmap_count(void);
 

@@ -14,6 +14,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/radix.h"
 #include "kernel/sched/mutex.h"
+#include "mm/fault.h"
 #include "mm/object.h"
 #include "mm/pagetable.h"
 #include "mm/rmap.h"
@@ -42,21 +43,19 @@ struct region {
 struct space {
     uint32_t refs; /* A: threads and others that use it */
     struct mutex lock;
-    struct avl_tree tree;            /* S */
-    struct list regions;             /* S */
-    unsigned nregions;               /* S */
-    uint64_t pages;                  /* S: pages in regions */
-    uint64_t locked_pages;           /* S: those of locked ones */
-    unsigned lock_future;            /* S: MCL_* for regions to come */
-    struct radix private;            /* S and V to change, S or V to read: va >> 12 -> anon */
-    uint64_t nprivate;               /* V: entries in private */
-    struct pagetable pt;             /* V */
-    uint64_t resident_anon;          /* V: mapped frames of anons */
-    uint64_t resident_file;          /* V: mapped frames of files */
-    uint64_t resident_peak;          /* V */
-    uint64_t faults_minor;           /* V: answered without waiting for a disk */
-    uint64_t faults_major;           /* V */
-    uint64_t cow_copies, cow_reuses; /* V */
+    struct avl_tree tree;       /* S */
+    struct list regions;        /* S */
+    unsigned nregions;          /* S */
+    uint64_t pages;             /* S: pages in regions */
+    uint64_t locked_pages;      /* S: those of locked ones */
+    unsigned lock_future;       /* S: MCL_* for regions to come */
+    struct radix private;       /* S and V to change, S or V to read: va >> 12 -> anon */
+    uint64_t nprivate;          /* V: entries in private */
+    struct pagetable pt;        /* V */
+    uint64_t resident_anon;     /* V: mapped frames of anons */
+    uint64_t resident_file;     /* V: mapped frames of files */
+    uint64_t resident_peak;     /* V */
+    struct fault_counts faults; /* V */
     bool dying;           /* A: its process was killed: no fault waits for memory any more */
     struct list all_link; /* V: in the list of all spaces */
 

@@ -71,11 +71,17 @@ uint64_t swap_pages_out, swap_pages_in;
 static struct area *
 area_of(slot_t slot)
 {
-    return &areas[slot >> AREA_SHIFT];
+    return &areas[swap_area(slot)];
 }
 
-static uint64_t
-page_of(slot_t slot)
+unsigned
+swap_area(slot_t slot)
+{
+    return slot >> AREA_SHIFT;
+}
+
+uint64_t
+swap_page(slot_t slot)
 {
     return slot & (AREA_PAGES_MAX - 1);
 }
@@ -147,7 +153,7 @@ void
 swap_free(slot_t slot)
 {
     struct area *a = area_of(slot);
-    uint64_t page = page_of(slot);
+    uint64_t page = swap_page(slot);
 
     ASSERT(mutex_held(&vm_lock) && page > 0 && is_used(a, page) && a->used > 0);
     a->bits[page / 64] &= ~(1UL << page % 64);
@@ -167,8 +173,8 @@ swap_slot_used(slot_t slot)
 {
     const struct area *a = area_of(slot);
 
-    return slot >> AREA_SHIFT < SWAP_AREAS && a->dev != NULL && page_of(slot) > 0 &&
-           page_of(slot) < a->pages && is_used(a, page_of(slot));
+    return slot >> AREA_SHIFT < SWAP_AREAS && a->dev != NULL && swap_page(slot) > 0 &&
+           swap_page(slot) < a->pages && is_used(a, swap_page(slot));
 }
 
 uint64_t
@@ -202,7 +208,7 @@ submit(const struct swap_cluster *c, unsigned at, unsigned n, bool write,
 {
     memset(req, 0, sizeof(*req));
     req->write = write;
-    req->sector = (page_of(c->first) + at) * SECTORS_PER_PAGE;
+    req->sector = (swap_page(c->first) + at) * SECTORS_PER_PAGE;
     req->count = n;
     *(write ? &swap_pages_out : &swap_pages_in) += n;
     for (unsigned i = 0; i < n; i++)
@@ -220,9 +226,9 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
         return SWAP_CLUSTER_FULL;
 
     slot_t next = c->first + c->n;
-    if (c->n > 0 && is_used(area_of(c->first), page_of(next)))
+    if (c->n > 0 && is_used(area_of(c->first), swap_page(next)))
         return SWAP_CLUSTER_FULL;
-    slot_t slot = c->n > 0 ? take(area_of(c->first), page_of(next)) : slot_alloc();
+    slot_t slot = c->n > 0 ? take(area_of(c->first), swap_page(next)) : slot_alloc();
 
     if (slot == 0)
         return SWAP_NO_ROOM;

@@ -80,6 +80,10 @@ void swap_free(slot_t slot);
 /* True if the slot exists and is marked used: for vm_check. V held. */
 bool swap_slot_used(slot_t slot);
 
+/* Which area a slot is in, and which page of it. */
+unsigned swap_area(slot_t slot);
+uint64_t swap_page(slot_t slot);
+
 /* Slots that there are in all, and those that are free now: 0 without swap. */
 uint64_t swap_slots(void);
 uint64_t swap_free_slots(void);

@@ -12,7 +12,7 @@
 #include "mm/frame.h"
 #include "mm/pagetable.h"
 
-uint64_t tlb_flushes, tlb_flushed_pages;
+uint64_t tlb_flushed_all, tlb_flushed_pages;
 
 void
 tlb_batch_init(struct tlb_batch *b)
@@ -53,14 +53,14 @@ tlb_flush(struct tlb_batch *b)
     ASSERT(cpu_count == 1); /* a second CPU needs a shootdown here */
     if (b->all) {
         write_cr3(read_cr3());
+        tlb_flushed_all++;
     } else {
-        for (unsigned i = 0; i < b->n; i++)
-            if (b->pages[i].pt->cpus & (1U << c->id))
-                invlpg(b->pages[i].va);
-    }
-    if (b->n > 0) {
-        tlb_flushes++;
-        tlb_flushed_pages += b->n;
+        for (unsigned i = 0; i < b->n; i++) {
+            if (!(b->pages[i].pt->cpus & (1U << c->id)))
+                continue;
+            invlpg(b->pages[i].va);
+            tlb_flushed_pages++;
+        }
     }
     while ((l = list_pop_front(&b->frames)) != NULL)
         frame_free(list_entry(l, struct frame, link));

@@ -41,5 +41,5 @@ void tlb_batch_free(struct tlb_batch *b, struct frame *f);
 /* Carries out the batch and leaves it empty. vm_lock held. */
 void tlb_flush(struct tlb_batch *b);
 
-/* Flushes that were done since boot, and pages in them: for the statistics. */
-extern uint64_t tlb_flushes, tlb_flushed_pages;
+/* Since boot: times that everything was forgotten, and single pages that were: V. */
+extern uint64_t tlb_flushed_all, tlb_flushed_pages;

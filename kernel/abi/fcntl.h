@@ -89,6 +89,8 @@ struct flock {
 #define CLOSE_RANGE_UNSHARE 2U
 #define CLOSE_RANGE_CLOEXEC 4U
 
+#define POSIX_FADV_DONTNEED 4
+
 #define MFD_CLOEXEC       1U
 #define MFD_ALLOW_SEALING 2U
 

@@ -407,6 +407,11 @@ replace_program(struct exec *x, struct trapframe *tf)
         space_put(x->space);
         return err;
     }
+    if (x->old_space != NULL) {
+        spin_lock(&proc_lock);
+        process_keep_faults_locked(current_process(), x->old_space);
+        spin_unlock(&proc_lock);
+    }
     commit(x, tf);
     if (x->old_space != NULL)
         space_put(x->old_space);

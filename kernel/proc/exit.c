@@ -35,6 +35,15 @@ process_release_vfork_locked(struct process *p)
     waitq_wake_all(&p->continued);
 }
 
+void
+process_keep_faults_locked(struct process *p, const struct space *s)
+{
+    if (p->vfork_wait) /* they are its parent's */
+        return;
+    p->dead_minor += s->faults.minor;
+    p->dead_major += s->faults.major;
+}
+
 /* Memory, descriptors, working directory: while the process can still sleep. */
 static void
 give_back(struct thread *t)
@@ -53,8 +62,8 @@ give_back(struct thread *t)
     fs_context_put(fs);
 
     spin_lock(&proc_lock);
-    p->dead_minor += s->faults_minor;
-    p->dead_major += s->faults_major;
+    if (p->ntasks == 1)
+        process_keep_faults_locked(p, s);
     p->dead_peak = s->resident_peak;
     t->space = NULL;
     t->pagetable = NULL;

@@ -194,6 +194,8 @@ int process_exec_kernel(const char *path, const char *const *argv, const char *c
 /* exit.c. @status: as wait() tells it. */
 void process_exit(int status) NORETURN; /* the whole process */
 void task_exit(int status) NORETURN;    /* this thread */
+/* @s stops being @p's: what faults it counted stay with the process. P held. */
+void process_keep_faults_locked(struct process *p, const struct space *s);
 /* The parent's wait for a vforked child ends. P held. */
 void process_release_vfork_locked(struct process *p);
 

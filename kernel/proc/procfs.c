@@ -124,7 +124,7 @@ init_operations(struct proc_inode *pi)
         i->ops = pi->node->follow != NULL ? &proc_magic_ops : &proc_link_ops;
     } else {
         i->ops = &proc_file_inode_ops;
-        i->fops = &proc_file_ops;
+        i->fops = pi->node->pages != NULL ? &proc_pages_file_ops : &proc_file_ops;
     }
 }
 

@@ -16,6 +16,7 @@
 #include "kernel/fs/super.h"
 #include "kernel/fs/text.h"
 #include "kernel/proc/process.h"
+#include "mm/fault.h"
 
 struct proc_inode;
 
@@ -37,6 +38,15 @@ struct proc_node {
     int (*write)(struct proc_inode *i, const char *text,
                  size_t n);                         /* @text ends with NUL: 0 or -Exxx */
     int (*open)(struct proc_inode *i, bool writes); /* NULL: nothing to do */
+
+    /*
+     * Files of words: @words 64-bit words for each page, read at the number of the page times
+     * their size. Puts those of the pages [first, first + n), n > 0, at @out; returns
+     * how many pages there were, 0 at the end. @names: frame numbers may be told.
+     */
+    unsigned words;
+    unsigned (*pages)(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out,
+                      bool names);
 
     /* Files with one value that never changes: see procfs_sys.c. */
     const char *text;
@@ -60,6 +70,8 @@ struct proc_inode {
 #define PROC_FILE(mode) (S_IFREG | (mode))
 #define PROC_LINK(mode) (S_IFLNK | (mode))
 
+#define PROC_WALK_WORDS 5 /* the root, and an entry of each level */
+
 #define TICKS_PER_SEC 100 /* USER_HZ */
 #define NSEC_PER_TICK (NSEC_PER_SEC / TICKS_PER_SEC)
 #define KIB_PER_PAGE  (PAGE_SIZE / KIB)
@@ -68,6 +80,7 @@ extern const struct proc_node proc_root_table[];    /* procfs_system.c: /proc */
 extern const struct proc_node proc_sys_table[];     /* procfs_sys.c: /proc/sys */
 extern const struct proc_node proc_process_table[]; /* procfs_process.c: /proc/PID */
 extern const struct proc_node proc_task_table[];    /* procfs_process.c: /proc/PID/task/TID */
+extern const struct file_ops proc_pages_file_ops;   /* procfs_pages.c: files of words */
 extern const struct proc_node proc_vitrine_table[]; /* procfs_vitrine.c: /proc/vitrine */
 extern const struct proc_node proc_fd_entry;        /* procfs_links.c: /proc/PID/fd/N */
 
@@ -101,6 +114,16 @@ int proc_show_maps(struct proc_inode *i, struct text *t);
 int proc_show_smaps(struct proc_inode *i, struct text *t);
 int proc_show_statm(struct proc_inode *i, struct text *t);
 int proc_show_faults(struct proc_inode *i, struct text *t);
+unsigned proc_pagemap(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out,
+                      bool names); /* procfs_pages.c */
+unsigned proc_walk(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out, bool names);
+unsigned proc_kpagecount(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out,
+                         bool names);
+unsigned proc_kpageflags(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out,
+                         bool names);
+
+/* A line for each number; vm_lock held. procfs_memory.c */
+void proc_show_fault_counts(const struct fault_counts *c, struct text *t);
 
 /* What a space is made of, in pages, as status and statm tell it. */
 struct proc_sizes {

@@ -31,16 +31,6 @@ struct residency {
     uint64_t share; /* bytes, each page divided by those who map it */
 };
 
-static unsigned
-mappings_of(const struct frame *f)
-{
-    unsigned n = 0;
-
-    for (const struct rmap *m = f->maps; m != NULL; m = m->next)
-        n++;
-    return MAX(n, 1U);
-}
-
 static void
 count_page(struct residency *c, pte_t e)
 {
@@ -48,7 +38,7 @@ count_page(struct residency *c, pte_t e)
 
     if (f == frame_zero)
         return;
-    unsigned n = mappings_of(f);
+    unsigned n = MAX(rmap_mappings(f), 1U);
     bool dirty = (e.bits & PTE_D) != 0 || f->dirty || f->owner == FRAME_ANON;
     if (n > 1)
         *(dirty ? &c->shared_dirty : &c->shared_clean) += 1;
@@ -223,6 +213,14 @@ proc_show_statm(struct proc_inode *i, struct text *t)
     return 0;
 }
 
+void
+proc_show_fault_counts(const struct fault_counts *c, struct text *t)
+{
+    text_printf(t, "minor %lu\nmajor %lu\n", c->minor, c->major);
+    for (unsigned k = 0; k < FAULT_KINDS; k++)
+        text_printf(t, "%s %lu\n", fault_kind_names[k], c->kind[k]);
+}
+
 /*
  * What this process's faults did; a file of ours, not Linux's. Of the
  * present program since its exec.
@@ -235,8 +233,7 @@ proc_show_faults(struct proc_inode *i, struct text *t)
     if (s == NULL)
         return -ESRCH;
     mutex_lock(&vm_lock);
-    text_printf(t, "minor %lu\nmajor %lu\n", s->faults_minor, s->faults_major);
-    text_printf(t, "cow_copies %lu\ncow_reuses %lu\n", s->cow_copies, s->cow_reuses);
+    proc_show_fault_counts(&s->faults, t);
     text_printf(t, "resident_anon %lu\nresident_file %lu\n", s->resident_anon,
                 s->resident_file);
     text_printf(t, "private_pages %lu\ntables %u\n", s->nprivate, s->pt.tables);

@@ -167,8 +167,8 @@ learn_space(struct proc_inode *i, struct stat_space *o)
     o->env_end = s->env_end;
     mutex_lock(&vm_lock);
     o->resident = s->resident_anon + s->resident_file;
-    o->minor = s->faults_minor;
-    o->major = s->faults_major;
+    o->minor = s->faults.minor;
+    o->major = s->faults.major;
     mutex_unlock(&vm_lock);
     mutex_unlock(&s->lock);
     space_put(s);
@@ -383,6 +383,7 @@ show_limits(struct proc_inode *i, struct text *t)
         {.name = "limits", .mode = PROC_FILE(0444), .show = show_limits},                     \
         {.name = "maps", .mode = PROC_FILE(0444), .show = proc_show_maps},                    \
         {.name = "mounts", .mode = PROC_FILE(0444), .show = proc_show_mounts},                \
+        {.name = "pagemap", .mode = PROC_FILE(0400), .words = 1, .pages = proc_pagemap},      \
         {.name = "root",                                                                      \
          .mode = PROC_LINK(0777),                                                             \
          .readlink = proc_read_root,                                                          \
@@ -391,6 +392,10 @@ show_limits(struct proc_inode *i, struct text *t)
         {.name = "stat", .mode = PROC_FILE(0444), .show = show_stat},                         \
         {.name = "statm", .mode = PROC_FILE(0444), .show = proc_show_statm},                  \
         {.name = "status", .mode = PROC_FILE(0444), .show = show_status},                     \
+        {.name = "walk",                                                                      \
+         .mode = PROC_FILE(0400),                                                             \
+         .words = PROC_WALK_WORDS,                                                            \
+         .pages = proc_walk},                                                                 \
     {                                                                                         \
         .name = "wchan", .mode = PROC_FILE(0444), .show = show_wchan                          \
     }

@@ -23,6 +23,7 @@
 #include "mm/rmap.h"
 #include "mm/space.h"
 #include "mm/swap.h"
+#include "mm/tlb.h"
 
 /* ---- memory ---- */
 
@@ -79,33 +80,17 @@ show_meminfo(struct proc_inode *i UNUSED, struct text *t)
     return 0;
 }
 
-struct fault_sum {
-    uint64_t minor, major, copies, reuses;
-};
-
-static void
-add_faults(struct space *s, void *arg)
-{
-    struct fault_sum *sum = arg;
-
-    sum->minor += s->faults_minor;
-    sum->major += s->faults_major;
-    sum->copies += s->cow_copies;
-    sum->reuses += s->cow_reuses;
-}
-
-/* Faults are those of the spaces that live; Linux counts since boot. */
 static int
 show_vmstat(struct proc_inode *i UNUSED, struct text *t)
 {
     struct frame_stats f;
     struct reclaim_stats r;
-    struct fault_sum sum = {0};
+    struct fault_counts c;
 
     frame_get_stats(&f);
     reclaim_get_stats(&r);
     mutex_lock(&vm_lock);
-    space_for_each(add_faults, &sum);
+    c = fault_total;
     mutex_unlock(&vm_lock);
     text_printf(t, "nr_free_pages %lu\n", f.free);
     text_printf(t, "nr_anon_pages %lu\n", f.by_owner[FRAME_ANON]);
@@ -114,11 +99,15 @@ show_vmstat(struct proc_inode *i UNUSED, struct text *t)
     text_printf(t, "nr_dirty %lu\n", READ_ONCE(object_dirty_pages));
     text_printf(t, "pswpin %lu\n", swap_pages_in);
     text_printf(t, "pswpout %lu\n", swap_pages_out);
-    text_printf(t, "pgfault %lu\n", sum.minor + sum.major);
-    text_printf(t, "pgmajfault %lu\n", sum.major);
+    text_printf(t, "pgfault %lu\n", c.minor + c.major);
+    text_printf(t, "pgmajfault %lu\n", c.major);
     text_printf(t, "pgscan_kswapd %lu\n", r.scanned);
     text_printf(t, "pgsteal_kswapd %lu\n", r.freed);
     text_printf(t, "oom_kill %lu\n", r.oom_kills);
+    text_printf(t, "nr_tlb_local_flush_all %lu\n", tlb_flushed_all);
+    text_printf(t, "nr_tlb_local_flush_one %lu\n", tlb_flushed_pages);
+    for (unsigned k = 0; k < FAULT_KINDS; k++)
+        text_printf(t, "fault_%s %lu\n", fault_kind_names[k], c.kind[k]);
     return 0;
 }
 
@@ -398,6 +387,8 @@ const struct proc_node proc_root_table[] = {
     {.name = "cpuinfo", .mode = PROC_FILE(0444), .show = show_cpuinfo},
     {.name = "filesystems", .mode = PROC_FILE(0444), .show = show_filesystems},
     {.name = "kmsg", .mode = PROC_FILE(0400), .show = show_kmsg},
+    {.name = "kpagecount", .mode = PROC_FILE(0400), .words = 1, .pages = proc_kpagecount},
+    {.name = "kpageflags", .mode = PROC_FILE(0400), .words = 1, .pages = proc_kpageflags},
     {.name = "loadavg", .mode = PROC_FILE(0444), .show = show_loadavg},
     {.name = "meminfo", .mode = PROC_FILE(0444), .show = show_meminfo},
     {.name = "mounts", .mode = PROC_LINK(0777), .readlink = read_mounts_link},

@@ -5,7 +5,7 @@
  *   baseline  opened for writing: drops what is only cached and remembers what is in use
  *   leaks     opened: drops what is only cached and compares with the baseline
  *   frames    frames by owner
- *   faults    sums over all spaces, and what reclaim did
+ *   faults    of all processes since boot, and what reclaim did
  *   strace    1: the system calls of the writer and of its children from now on are printed
  *
  * The counts are taken when baseline or leaks is opened, not when it is read or written: both
@@ -189,34 +189,15 @@ show_frames(struct proc_inode *i UNUSED, struct text *t)
     return 0;
 }
 
-struct fault_sum {
-    uint64_t spaces, minor, major, copies, reuses;
-};
-
-static void
-add_faults(struct space *s, void *arg)
-{
-    struct fault_sum *sum = arg;
-
-    sum->spaces++;
-    sum->minor += s->faults_minor;
-    sum->major += s->faults_major;
-    sum->copies += s->cow_copies;
-    sum->reuses += s->cow_reuses;
-}
-
 static int
 show_faults(struct proc_inode *i UNUSED, struct text *t)
 {
-    struct fault_sum sum = {0};
     struct reclaim_stats r;
 
     mutex_lock(&vm_lock);
-    space_for_each(add_faults, &sum);
+    proc_show_fault_counts(&fault_total, t);
     mutex_unlock(&vm_lock);
     reclaim_get_stats(&r);
-    text_printf(t, "spaces %lu\nminor %lu\nmajor %lu\n", sum.spaces, sum.minor, sum.major);
-    text_printf(t, "cow_copies %lu\ncow_reuses %lu\n", sum.copies, sum.reuses);
     text_printf(t, "scanned %lu\nfreed %lu\nflushed %lu\noom_kills %lu\n", r.scanned, r.freed,
                 r.flushed, r.oom_kills);
     return 0;

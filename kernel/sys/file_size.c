@@ -181,15 +181,21 @@ sys_syncfs(const uint64_t a[6])
     return err;
 }
 
-/* Advice; we take none. */
+/* Advice; we take POSIX_FADV_DONTNEED alone, for the pages that lie wholly in the range. */
 int64_t
 sys_fadvise64(const uint64_t a[6])
 {
     struct file *f = fd_get((int)a[0]);
+    uint64_t end = a[2] == 0 || a[1] + a[2] < a[1] ? UINT64_MAX : a[1] + a[2];
 
     if (f == NULL)
         return -EBADF;
     int err = S_ISFIFO(f->inode->mode) ? -ESPIPE : (int)a[3] < 0 || (int)a[3] > 5 ? -EINVAL : 0;
+    if ((int64_t)a[2] < 0)
+        err = -EINVAL;
+    if (err == 0 && (int)a[3] == POSIX_FADV_DONTNEED && S_ISREG(f->inode->mode))
+        object_drop_clean(&f->inode->object, a[1] / PAGE_SIZE + (a[1] % PAGE_SIZE != 0),
+                          end / PAGE_SIZE);
     file_put(f);
     return err;
 }

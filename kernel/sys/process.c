@@ -471,8 +471,8 @@ sys_getrusage(const uint64_t a[6])
                                   p->child_major};
     } else {
         process_times_locked(p, &t.user, &t.system);
-        t.minor = p->dead_minor + s->faults_minor;
-        t.major = p->dead_major + s->faults_major;
+        t.minor = p->dead_minor + s->faults.minor;
+        t.major = p->dead_major + s->faults.major;
     }
     spin_unlock(&proc_lock);
     fill_rusage(&usage, &t);
