@@ -313,6 +313,12 @@ path_rmdir(int dirfd, vaddr_t upath)
 }
 
 int
+path_unlink_last(struct path_last *l)
+{
+    return is_name(l) ? remove_name(l, false) : -EISDIR;
+}
+
+int
 path_unlink(int dirfd, vaddr_t upath)
 {
     struct path_last l;
@@ -320,7 +326,7 @@ path_unlink(int dirfd, vaddr_t upath)
 
     if (err != 0)
         return err;
-    err = is_name(&l) ? remove_name(&l, false) : -EISDIR;
+    err = path_unlink_last(&l);
     path_last_free(&l);
     return err;
 }

@@ -23,5 +23,8 @@ void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds raw bytes, any number. */
 void text_write(struct text *t, const void *bytes, size_t n);
 void text_free(struct text *t);
+/* Calls @fn for the bytes, piece by piece, until it returns other than 0; returns that. */
+int text_each(const struct text *t, int (*fn)(void *arg, const void *bytes, size_t n),
+              void *arg);
 
 extern const struct file_ops text_file_ops;
