@@ -198,6 +198,7 @@ void task_exit(int status) NORETURN;    /* this thread */
 void process_release_vfork_locked(struct process *p);
 
 #define WAIT_EXITED(code) (((code)&0xff) << 8)
+#define WAIT_DUMPED       0x80 /* with a signal's number */
 
 struct rusage_times {
     nsec_t user, system;
