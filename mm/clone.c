@@ -12,6 +12,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/string.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
@@ -38,6 +39,9 @@ copy_layout(struct space *child, const struct space *parent)
     child->data_limit = parent->data_limit;
     child->as_limit = parent->as_limit;
     child->memlock_limit = parent->memlock_limit;
+    child->dumpable = parent->dumpable;
+    child->core_filter = parent->core_filter;
+    memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 }
 
 static int

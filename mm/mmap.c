@@ -426,16 +426,28 @@ judge_giving_up(struct space *s, vaddr_t start, vaddr_t end, int advice)
     return 0;
 }
 
+/* MADV_DONTFORK, MADV_DONTDUMP and their opposites: a mark on the regions. */
 static int
-set_dont_fork(struct space *s, vaddr_t start, vaddr_t end, bool value)
+mark_regions(struct space *s, vaddr_t start, vaddr_t end, int advice)
 {
     if (space_isolate(s, start, end) != 0)
         return -ENOMEM;
     for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
-         r = region_next(s, r))
-        r->dont_fork = value;
+         r = region_next(s, r)) {
+        if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
+            r->dont_fork = advice == MADV_DONTFORK;
+        else
+            r->dont_dump = advice == MADV_DONTDUMP;
+    }
     space_merge_range(s, start, end);
     return 0;
+}
+
+static bool
+is_mark(int advice)
+{
+    return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_DONTDUMP ||
+           advice == MADV_DODUMP;
 }
 
 /* Advice that is understood and has no effect on what a program sees. */
@@ -443,7 +455,7 @@ static bool
 is_hint(int advice)
 {
     return (advice >= MADV_NORMAL && advice <= MADV_WILLNEED) ||
-           (advice >= MADV_MERGEABLE && advice <= MADV_DODUMP) || advice == MADV_COLD ||
+           (advice >= MADV_MERGEABLE && advice < MADV_DONTDUMP) || advice == MADV_COLD ||
            advice == MADV_PAGEOUT;
 }
 
@@ -455,8 +467,7 @@ vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice)
 
     if (!page_aligned(addr))
         return -EINVAL;
-    if (!is_hint(advice) && advice != MADV_DONTNEED && advice != MADV_FREE &&
-        advice != MADV_DONTFORK && advice != MADV_DOFORK)
+    if (!is_hint(advice) && !is_mark(advice) && advice != MADV_DONTNEED && advice != MADV_FREE)
         return -EINVAL;
     if (len == 0)
         return 0;
@@ -470,8 +481,8 @@ vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice)
         err = judge_giving_up(s, addr, end, advice);
     if (err == 0 && (advice == MADV_DONTNEED || advice == MADV_FREE))
         give_up(s, addr, end);
-    else if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
-        err = set_dont_fork(s, addr, end, advice == MADV_DONTFORK);
+    else if (is_mark(advice))
+        err = mark_regions(s, addr, end, advice);
     mutex_unlock(&s->lock);
     return err == 0 && hole ? -ENOMEM : err;
 }

@@ -12,6 +12,7 @@
  */
 #include "mm/space.h"
 
+#include "kernel/abi/core.h"
 #include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
 #include "mm/anon.h"
@@ -94,6 +95,8 @@ space_create(void)
         return NULL;
     }
     s->refs = 1;
+    s->dumpable = true;
+    s->core_filter = CORE_FILTER_DEFAULT;
     mutex_init(&s->lock, "space");
     list_init(&s->regions);
     s->tree.less = region_less;
@@ -253,8 +256,8 @@ regions_alike(const struct region *a, const struct region *b)
 {
     if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot ||
         a->shared != b->shared || a->grows_down != b->grows_down || a->heap != b->heap ||
-        a->dont_fork != b->dont_fork || a->locked != b->locked || a->promise != b->promise ||
-        a->object != b->object)
+        a->dont_fork != b->dont_fork || a->dont_dump != b->dont_dump ||
+        a->locked != b->locked || a->promise != b->promise || a->object != b->object)
         return false;
     return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
 }

@@ -21,6 +21,7 @@
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE) /* never mapped below a stack, as on Linux */
 #define REGIONS_MAX     65530             /* Linux's vm.max_map_count */
+#define AUXV_WORDS      40                /* of an auxiliary vector, AT_NULL included */
 
 struct region {
     struct avl_node node;  /* S */
@@ -34,6 +35,7 @@ struct region {
     bool dont_fork;        /* S: MADV_DONTFORK */
     bool locked;           /* S: mlock: reclaim leaves its pages alone */
     uint8_t promise;       /* S: enum promise */
+    bool dont_dump;        /* S: MADV_DONTDUMP */
     struct object *object; /* C: NULL: zeros */
     pgidx_t offset;        /* C: page of the object that lies at start */
     uint64_t gap;          /* S: free bytes before start, as placement counts them */
@@ -59,6 +61,10 @@ struct space {
     bool dying;           /* A: its process was killed: no fault waits for memory any more */
     struct list all_link; /* V: in the list of all spaces */
 
+    /* For core dumps. A. */
+    bool dumpable;        /* its program acts in the name of who runs it (PR_SET_DUMPABLE) */
+    uint32_t core_filter; /* /proc/PID/coredump_filter */
+
     /* Layout, set by exec. S. */
     vaddr_t mmap_base; /* mappings are placed below */
     vaddr_t brk_start, brk;
@@ -66,6 +72,7 @@ struct space {
     vaddr_t arg_start, arg_end, env_start,
         env_end; /* strings of /proc/PID/cmdline and environ */
     vaddr_t code_start, code_end;
+    uint64_t auxv[AUXV_WORDS]; /* as the program was given it */
     /* RLIMIT_STACK, _DATA, _AS, _MEMLOCK in bytes; the last is UINT64_MAX for the privileged. */
     uint64_t stack_limit, data_limit, as_limit, memlock_limit;
 };

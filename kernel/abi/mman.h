@@ -44,6 +44,7 @@
 #define MADV_DONTFORK  10
 #define MADV_DOFORK    11
 #define MADV_MERGEABLE 12
+#define MADV_DONTDUMP  16
 #define MADV_DODUMP    17
 #define MADV_COLD      20
 #define MADV_PAGEOUT   21

@@ -88,6 +88,12 @@ int file_new(struct inode *inode, struct dentry *dentry, unsigned flags,
 /* Opens a path from the kernel to be read. Sleeps. */
 int file_open_path(const char *path, struct file **out) MUST_CHECK;
 /*
+ * file_replace_path - a new file to be written, in the place of the one that was there or of a
+ * link (core dumps).
+ * Returns: 0, -EISDIR, -EACCES, -ENOSPC...; -EEXIST when another came in between.
+ */
+int file_replace_path(const char *path, mode_t mode, struct file **out) MUST_CHECK;
+/*
  * file_open_at - open a file to execute it (execve, execveat).
  * @flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
  * Returns: 0, readable; -EACCES when it is no regular file or the caller may not execute it;

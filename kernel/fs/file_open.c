@@ -165,6 +165,22 @@ file_open_path(const char *path, struct file **out)
 }
 
 int
+file_replace_path(const char *path, mode_t mode, struct file **out)
+{
+    struct path_last l;
+    int err = path_parent(AT_FDCWD, path, &l);
+
+    if (err != 0)
+        return err;
+    err = path_unlink_last(&l);
+    if (err != 0 && err != -ENOENT) {
+        path_last_free(&l);
+        return err;
+    }
+    return open_creating(&l, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, out);
+}
+
+int
 file_openat(int dirfd, vaddr_t upath, unsigned flags, mode_t mode, struct file **out)
 {
     struct path_last l;

@@ -432,20 +432,35 @@ path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out)
     return path_walk_user(dirfd, upath, how, out);
 }
 
+/* @buffer is taken over. */
+static int
+path_parent_buffer(int dirfd, char *buffer, struct path_last *out)
+{
+    int err = walk_start(dirfd, buffer, out);
+
+    if (err == 0)
+        err = walk(out, PATH_FOLLOW, true);
+    if (err != 0)
+        path_last_free(out);
+    return err;
+}
+
+int
+path_parent(int dirfd, const char *path, struct path_last *out)
+{
+    char *buffer;
+    int err = path_from_kernel(path, &buffer);
+
+    return err != 0 ? err : path_parent_buffer(dirfd, buffer, out);
+}
+
 int
 path_parent_user(int dirfd, vaddr_t upath, struct path_last *out)
 {
     char *buffer;
     int err = path_from_user(upath, false, &buffer);
 
-    if (err != 0)
-        return err;
-    err = walk_start(dirfd, buffer, out);
-    if (err == 0)
-        err = walk(out, PATH_FOLLOW, true);
-    if (err != 0)
-        path_last_free(out);
-    return err;
+    return err != 0 ? err : path_parent_buffer(dirfd, buffer, out);
 }
 
 int

@@ -65,6 +65,8 @@ struct path_last {
     bool slash;            /* slashes came behind it */
     unsigned links;        /* links followed so far */
 };
+/* The directory of @path is walked to, its last step is left. */
+int path_parent(int dirfd, const char *path, struct path_last *out) MUST_CHECK;
 int path_parent_user(int dirfd, vaddr_t upath, struct path_last *out) MUST_CHECK;
 void path_last_free(struct path_last *l);
 
@@ -102,6 +104,7 @@ int path_mknod(int dirfd, vaddr_t upath, mode_t mode, dev_t rdev) MUST_CHECK;
 int path_mkdir(int dirfd, vaddr_t upath, mode_t mode) MUST_CHECK;
 /* rmdir (@want_dir) and unlink. */
 int path_remove(int dirfd, vaddr_t upath, bool want_dir) MUST_CHECK;
+int path_unlink_last(struct path_last *l) MUST_CHECK; /* unlink, for a step not taken */
 int path_symlink(vaddr_t utarget, int dirfd, vaddr_t upath) MUST_CHECK;
 int path_link(int olddirfd, vaddr_t uold, int newdirfd, vaddr_t unew,
               unsigned flags) MUST_CHECK;

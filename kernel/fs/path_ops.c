@@ -266,6 +266,12 @@ remove_name(struct path_last *l, bool want_dir)
 }
 
 int
+path_unlink_last(struct path_last *l)
+{
+    return is_name(l) ? remove_name(l, false) : -EISDIR;
+}
+
+int
 path_remove(int dirfd, vaddr_t upath, bool want_dir)
 {
     struct path_last l;

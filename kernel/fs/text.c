@@ -98,6 +98,16 @@ text_free(struct text *t)
     *t = (struct text){0};
 }
 
+int
+text_each(const struct text *t, int (*fn)(void *arg, const void *bytes, size_t n), void *arg)
+{
+    int err = 0;
+
+    for (const struct text_page *p = t->first; p != NULL && err == 0; p = p->next)
+        err = fn(arg, p->bytes, p->used);
+    return err;
+}
+
 ssize_t
 text_copy(const struct text *t, struct uio *u, off_t *pos)
 {

@@ -23,6 +23,9 @@ void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds raw bytes, any number. */
 void text_write(struct text *t, const void *bytes, size_t n);
 void text_free(struct text *t);
+/* Calls @fn for the bytes, piece by piece, until it returns other than 0; returns that. */
+int text_each(const struct text *t, int (*fn)(void *arg, const void *bytes, size_t n),
+              void *arg);
 
 /* Copies out what lies at *pos. Returns the bytes, or -EFAULT. */
 ssize_t text_copy(const struct text *t, struct uio *u, off_t *pos);

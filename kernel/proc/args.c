@@ -26,7 +26,7 @@
 #define PAGES_MAX   (PAGE_SIZE / sizeof(char *)) /* 2 MiB of strings */
 #define STRING_MAX  (32 * PAGE_SIZE)             /* one string, as on Linux */
 #define LIMIT_LEAST (32 * PAGE_SIZE)
-#define AUXV_MAX    20
+#define AUXV_MAX    (AUXV_WORDS / 2)
 
 int
 args_init(struct args *a, uint64_t stack_limit)
@@ -240,6 +240,7 @@ put_vectors(const struct args *a, vaddr_t sp, vaddr_t strings, const struct aux 
     if (put_pointers(a, strings, &off, a->envc, &to) != 0)
         return -ENOMEM;
     s->env_end = strings + off;
+    memcpy(s->auxv, auxv, naux * sizeof(*auxv));
     return copy_to_user(to, auxv, naux * sizeof(*auxv)) != 0 ? -ENOMEM : 0;
 }
 

@@ -98,8 +98,8 @@ map_fixed(vaddr_t start, vaddr_t end, unsigned prot, struct file *f, uint64_t of
         .addr = start,
         .len = end - start,
         .prot = prot,
-        /* Not refused by a guess: exec could only kill, and what is not touched costs nothing. */
-        .flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (f == NULL ? MAP_ANONYMOUS : 0),
+        /* Zeros are not refused by a guess: what is not touched costs nothing. */
+        .flags = MAP_PRIVATE | MAP_FIXED | (f == NULL ? MAP_ANONYMOUS | MAP_NORESERVE : 0),
         .object = f == NULL ? NULL : &f->inode->object,
         .offset = offset,
         .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,

@@ -224,6 +224,9 @@ make_space(struct exec *x)
     s->data_limit = limits[RLIMIT_DATA].soft;
     s->as_limit = limits[RLIMIT_AS].soft;
     s->memlock_limit = limits[RLIMIT_MEMLOCK].soft;
+    s->dumpable = !x->secure && inode_permission(x->file->inode, R_OK) == 0;
+    if (current_thread()->space != NULL)
+        s->core_filter = current_thread()->space->core_filter;
     s->stack_top = x->layout.stack_top;
     s->mmap_base = x->layout.mmap_base;
     /* A stack that may grow far needs its room above the mappings. */

@@ -10,6 +10,7 @@
  */
 #include "kernel/proc/process.h"
 
+#include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/sched.h"
 #include "kernel/arch/clock.h"
@@ -32,14 +33,21 @@ static struct list all = LIST_INIT(all);
 static unsigned count;
 static pid_t last_pid;
 
-/* Linux's limits; the sizes of stack and descriptors are what programs expect. */
+/*
+ * Linux's limits; the sizes of stack and descriptors are what programs expect.  Cores, which
+ * nobody wants beside each of a thousand crashes that a test makes, are asked for: by `core` on
+ * the kernel's command line, as ./vm boot has it, or by ulimit -c.
+ */
 static void
 set_default_rlimits(struct rlimit *r)
 {
+    char unused[8];
+
     for (unsigned i = 0; i < RLIMIT_COUNT; i++)
         r[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     r[RLIMIT_STACK].soft = 8 * MIB;
-    r[RLIMIT_CORE].soft = 0;
+    if (!boot_option("core", unused, sizeof(unused)))
+        r[RLIMIT_CORE].soft = 0;
     r[RLIMIT_NOFILE] = (struct rlimit){FILES_DEFAULT, FILES_MAX};
     r[RLIMIT_MEMLOCK] = (struct rlimit){8 * MIB, 8 * MIB};
 }

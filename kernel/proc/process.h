@@ -200,6 +200,7 @@ void process_keep_faults_locked(struct process *p, const struct space *s);
 void process_release_vfork_locked(struct process *p);
 
 #define WAIT_EXITED(code) (((code)&0xff) << 8)
+#define WAIT_DUMPED       0x80 /* with a signal's number */
 
 struct rusage_times {
     nsec_t user, system;

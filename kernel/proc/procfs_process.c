@@ -8,6 +8,7 @@
  */
 #include "kernel/proc/procfs_internal.h"
 
+#include "kernel/abi/core.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
@@ -317,6 +318,37 @@ write_comm(struct proc_inode *i, const char *text, size_t n UNUSED)
 }
 
 static int
+show_filter(struct proc_inode *i, struct text *t)
+{
+    struct space *s = process_space(i->process);
+
+    if (s == NULL) /* a zombie */
+        return 0;
+    text_printf(t, "%08x\n", s->core_filter);
+    space_put(s);
+    return 0;
+}
+
+static int
+write_filter(struct proc_inode *i, const char *text, size_t n UNUSED)
+{
+    const char *end;
+    uint64_t filter = strtou64(text, &end, 0);
+    int err = proc_may_look(i);
+
+    if (err != 0)
+        return err;
+    if (end == text || (*end != '\0' && strcmp(end, "\n") != 0) || filter > UINT32_MAX)
+        return -EINVAL;
+    struct space *s = process_space(i->process);
+    if (s == NULL)
+        return -ESRCH;
+    s->core_filter = (uint32_t)filter & CORE_FILTER_ALL;
+    space_put(s);
+    return 0;
+}
+
+static int
 show_wchan(struct proc_inode *i UNUSED, struct text *t)
 {
     text_printf(t, "0");
@@ -369,6 +401,10 @@ show_limits(struct proc_inode *i, struct text *t)
 #define COMMON_FILES                                                                          \
     {.name = "cmdline", .mode = PROC_FILE(0444), .show = proc_show_cmdline},                  \
         {.name = "comm", .mode = PROC_FILE(0644), .show = show_comm, .write = write_comm},    \
+        {.name = "coredump_filter",                                                           \
+         .mode = PROC_FILE(0644),                                                             \
+         .show = show_filter,                                                                 \
+         .write = write_filter},                                                              \
         {.name = "cwd",                                                                       \
          .mode = PROC_LINK(0777),                                                             \
          .readlink = proc_read_cwd,                                                           \

@@ -1,7 +1,7 @@
 /*
  * procfs_sys.c - /proc/sys: the few settings that programs read, each a line with one value.
  *
- * Only the host's name can be written; the others say what this kernel does.
+ * The host's name and the name of core files can be written; the others say what this kernel does.
  */
 #include "kernel/proc/procfs_internal.h"
 
@@ -9,6 +9,7 @@
 #include "kernel/abi/shm.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/core.h"
 #include "kernel/proc/identity.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
@@ -55,7 +56,29 @@ show_file_nr(struct proc_inode *i UNUSED, struct text *t)
         .name = (n), .mode = PROC_FILE(0444), .show = show_constant, __VA_ARGS__ \
     }
 
+static int
+show_core_pattern(struct proc_inode *i UNUSED, struct text *t)
+{
+    char pattern[CORE_PATTERN_MAX + 1];
+
+    core_get_pattern(pattern);
+    text_printf(t, "%s\n", pattern);
+    return 0;
+}
+
+static int
+write_core_pattern(struct proc_inode *i UNUSED, const char *text, size_t n)
+{
+    if (n > 0 && text[n - 1] == '\n')
+        n--;
+    return core_set_pattern(text, n);
+}
+
 static const struct proc_node kernel_table[] = {
+    {.name = "core_pattern",
+     .mode = PROC_FILE(0644),
+     .show = show_core_pattern,
+     .write = write_core_pattern},
     {.name = "hostname",
      .mode = PROC_FILE(0644),
      .show = show_hostname,

@@ -20,6 +20,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/restart.h"
+#include "kernel/proc/core.h"
 #include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
@@ -421,6 +422,15 @@ stop_here(int sig)
     wait_event(&p->continued, !READ_ONCE(p->stopped) || READ_ONCE(p->exiting));
 }
 
+/* Whatever the program wanted, @sig ends it. */
+static void
+reset_action(int sig)
+{
+    spin_lock(&proc_lock);
+    current_process()->actions[sig - 1].handler = SIG_DFL;
+    spin_unlock(&proc_lock);
+}
+
 /* A handler is to run: builds its frame and sets the mask. */
 static void
 run_handler(struct trapframe *tf, int sig, const struct sigaction *sa,
@@ -438,7 +448,7 @@ run_handler(struct trapframe *tf, int sig, const struct sigaction *sa,
         kprintf("%s[%d]: no stack for the handler of signal %d\n", t->thread->name,
                 t->process->pid, sig);
         if (sig == SIGSEGV)
-            process_exit(SIGSEGV);
+            reset_action(SIGSEGV);
         signal_force(SIGSEGV, &segv); /* its handler may have another stack */
         return;
     }
@@ -537,8 +547,9 @@ signal_deliver(struct trapframe *tf)
             stop_here(sig);
             break;
         case SIGNAL_TERMINATE:
-        case SIGNAL_CORE:
             process_exit(sig);
+        case SIGNAL_CORE:
+            process_exit(core_dump(&info) ? sig | WAIT_DUMPED : sig);
         }
     }
     restore_mask();

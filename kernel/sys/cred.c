@@ -10,6 +10,7 @@
 #include "kernel/arch/uaccess.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/process.h"
+#include "mm/space.h"
 
 #define KEEP 0xffffffffU /* -1: leave as it is */
 
@@ -69,6 +70,14 @@ fit_capabilities(struct cred *c, uid_t uid, uid_t euid, uid_t suid)
         c->cap_effective = c->cap_permitted;
 }
 
+/* What was read in the name of @now may not lie in a core that @id can read. */
+static void
+set_dumpable(uint32_t id, uint32_t now)
+{
+    if (id != KEEP && id != now)
+        current_thread()->space->dumpable = false;
+}
+
 static int64_t
 set_uids(uint32_t r, uint32_t e, uint32_t s)
 {
@@ -79,6 +88,7 @@ set_uids(uint32_t r, uint32_t e, uint32_t s)
         return -EPERM;
     const uid_t uid = c->uid, euid = c->euid, suid = c->suid;
 
+    set_dumpable(e, euid);
     c->uid = r != KEEP ? r : uid;
     c->euid = e != KEEP ? e : euid;
     c->suid = s != KEEP ? s : suid;
@@ -95,6 +105,7 @@ set_gids(uint32_t r, uint32_t e, uint32_t s)
     if (!may_take(r, c->gid, c->egid, c->sgid) || !may_take(e, c->gid, c->egid, c->sgid) ||
         !may_take(s, c->gid, c->egid, c->sgid))
         return -EPERM;
+    set_dumpable(e, c->egid);
     c->gid = r != KEEP ? r : c->gid;
     c->egid = e != KEEP ? e : c->egid;
     c->sgid = s != KEEP ? s : c->sgid;
@@ -184,7 +195,8 @@ sys_setfsuid(const uint64_t a[6])
     uint32_t old = c->fsuid, id = (uint32_t)a[0];
 
     if (id != KEEP && (id == old || may_take(id, c->uid, c->euid, c->suid)))
-        c->fsuid = id;
+        set_dumpable(id, c->fsuid);
+    c->fsuid = id;
     return old;
 }
 
@@ -195,7 +207,8 @@ sys_setfsgid(const uint64_t a[6])
     uint32_t old = c->fsgid, id = (uint32_t)a[0];
 
     if (id != KEEP && (id == old || may_take(id, c->gid, c->egid, c->sgid)))
-        c->fsgid = id;
+        set_dumpable(id, c->fsgid);
+    c->fsgid = id;
     return old;
 }
 

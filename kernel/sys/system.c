@@ -17,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/object.h"
+#include "mm/space.h"
 #include "mm/swap.h"
 
 #define UTS_LENGTH 65
@@ -183,9 +184,12 @@ sys_prctl(const uint64_t a[6])
     case PR_GET_NAME:
         return copy_to_user(a[1], current_thread()->name, THREAD_NAME_MAX);
     case PR_GET_DUMPABLE:
-        return 1;
+        return current_thread()->space->dumpable;
     case PR_SET_DUMPABLE:
-        return a[1] <= 1 ? 0 : -EINVAL;
+        if (a[1] > 1)
+            return -EINVAL;
+        current_thread()->space->dumpable = a[1] != 0;
+        return 0;
     case PR_CAPBSET_READ:
         return a[1] <= CAP_LAST ? 1 : -EINVAL;
     case PR_SET_CHILD_SUBREAPER:

@@ -269,6 +269,23 @@ def get_file(image, guest, host, mode):
     os.chmod(host, mode & 0o777)
 
 
+def get_sparse(image, guest, host):
+    """Copy one regular file with its holes, block by block as debugfs tells where they are."""
+    path, kind, _ = resolve(image, os.path.normpath(guest))
+    if kind != "regular":
+        raise ImageError(f"{guest}: is a {kind}, not a file")
+    text, _ = debugfs(image, f"stat {quoted(path)}")
+    size = int(re.search(r"Size: (\d+)", text)[1])
+    with open(image, "rb") as disk, open(host, "wb") as copy:
+        disk.seek(1024 + 24)
+        block = 1024 << struct.unpack("<I", disk.read(4))[0]
+        for first, last, at in re.findall(r"\((\d+)(?:-(\d+))?\):(\d+)", text):
+            disk.seek(int(at) * block)
+            copy.seek(int(first) * block)
+            copy.write(disk.read((int(last or first) - int(first) + 1) * block))
+        copy.truncate(size)
+
+
 def get_folder(image, guest, host):
     """Copy a folder; rdump names the copy after the folder, so it is made aside and then moved."""
     if os.path.lexists(host):

@@ -163,6 +163,8 @@ def kernel_options(opts):
         words.append("repeatable")  # nothing may leap to where the host's speed decides
     if opts.verb == "run" and opts.display == "none":
         words.append("screen=off")  # drawing what nobody sees costs time
+    if opts.core or opts.verb == "boot":
+        words.append("core")  # RLIMIT_CORE is unlimited from the start
     if opts.verb == "boot" and os.isatty(1):
         columns, rows = os.get_terminal_size(1)
         if columns and rows:

@@ -1,4 +1,4 @@
-"""The command line of ./vm: `vm run`, `vm boot`, and their help."""
+"""The command line of ./vm: `vm run`, `vm boot`, `vm core`, and their help."""
 import argparse
 import os
 import re
@@ -28,6 +28,18 @@ PROGRAM is looked for in the guest's PATH.
 BOOT_TEXT = """\
 Boot in this terminal to a shell. `poweroff`, `exit` or Ctrl-A X ends it; Ctrl-A C switches to QEMU's
 monitor and back. The clock is the real one.
+"""
+
+
+CORE_TEXT = """\
+Take a core file, its program and its libraries out of the disk of the last run, and open gdb on them.
+Without GUEST-CORE it is the one that was written last. What stands behind "--" goes to gdb:
+
+    vm run --core -- /tests/crash; vm core
+    vm core /root/core.12 -- -batch -ex bt
+
+A program that crashes leaves a core when RLIMIT_CORE allows it: always in `vm boot`, with --core in `vm run`.
+The copies stay in the run's folder: build/runs/latest/core.
 """
 
 
@@ -132,6 +144,9 @@ def add_machine_options(parser):
                        help="let requests fail: DISK root or swap, KIND read, write or flush, WHERE a sector, a "
                             "file of the root disk as PATH or PATH@PAGE, or any; N: only the first N (repeatable)")
 
+    group.add_argument("--core", action="store_true",
+                       help="let programs that crash leave core files, for `vm core` (always on for `boot`)")
+
     group = parser.add_argument_group("files and environment")
     group.add_argument("--add", type=add_pair, action="append", default=[], metavar="HOST:GUEST",
                        help="put a file or a folder on the root disk first (repeatable)")
@@ -165,6 +180,10 @@ def parser():
     boot = verbs.add_parser("boot", help="boot to a shell in this terminal", description=BOOT_TEXT, epilog=EPILOG,
                             usage="vm boot [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
     add_machine_options(boot)
+    core = verbs.add_parser("core", help="open gdb on a core file of the last run", description=CORE_TEXT,
+                            usage="vm core [GUEST-CORE] [-- GDB-ARGUMENT...]",
+                            formatter_class=argparse.RawDescriptionHelpFormatter)
+    core.add_argument("guest_core", nargs="?", metavar="GUEST-CORE", help="its absolute path in the guest")
     return top
 
 
@@ -197,7 +216,12 @@ def parse(argv):
     top = parser()
     opts = top.parse_args(words)
     if opts.verb is None:
-        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], or vm boot\n(try: ./vm --help)")
+        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, or vm core\n(try: ./vm --help)")
+    if opts.verb == "core":
+        if opts.guest_core and not opts.guest_core.startswith("/"):
+            raise HostError(f"{opts.guest_core}: the guest's path must be absolute")
+        opts.program = program
+        return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")
     if opts.verb == "boot":

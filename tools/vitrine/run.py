@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 
-from . import image, link, machine, options, verdict
+from . import core, image, link, machine, options, verdict
 from .verdict import End
 
 PIPE_ATOMIC = 4096  # what a pipe that select() calls writable takes at once
@@ -329,6 +329,8 @@ def main(argv):
     terminal, folder = saved_terminal(), None
     try:
         opts = options.parse(argv)
+        if opts.verb == "core":
+            core.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         try:
