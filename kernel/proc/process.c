@@ -392,7 +392,8 @@ weigh(struct process *p, void *arg)
     if (s == NULL || s == space_of(init_process)) /* nor a child of init's before its exec */
         return;
 
-    uint64_t pages = s->nprivate + s->pt.tables;
+    /* Shared memory counts for each that has it mapped: whose it is, nobody can tell. */
+    uint64_t pages = MAX(s->nprivate, s->resident_anon) + s->pt.tables;
 
     if (l->process == NULL || pages > l->pages)
         *l = (struct largest){p, pages};
@@ -423,9 +424,8 @@ process_kill_largest(void)
     }
     spin_unlock(&proc_lock);
     if (l.process != NULL && !again)
-        kprintf("out of memory: ended process %d (%s), which had %lu pages of its own\n",
-                l.process->pid, list_first(&l.process->tasks, struct task, link)->thread->name,
-                l.pages);
+        kprintf("out of memory: ended process %d (%s), which had %lu pages\n", l.process->pid,
+                list_first(&l.process->tasks, struct task, link)->thread->name, l.pages);
     return l.process == NULL ? -1 : !again;
 }
 
