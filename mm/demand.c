@@ -151,6 +151,11 @@ object_page(struct fault *f)
     if (object_beyond_end(r->object, index))
         return FAULT_BUSERR;
 
+    /* A file in memory may have a limit. */
+    if (r->object->kind == OBJECT_SHM && r->object->ops->prepare_write != NULL &&
+        !f->prepared && radix_get(&r->object->pages, index) == NULL)
+        return wait_for(f, FAULT_WAIT_PREPARE, r->object, index);
+
     enum fault_result found = object_find(r->object, index, &frame);
 
     if (found == FAULT_WAIT_READ)
