@@ -17,6 +17,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/cred.h"
 #include "kernel/sched/thread.h"
+#include "mm/frame.h"
 #include "mm/kmalloc.h"
 
 static uint64_t files_alive;
@@ -58,11 +59,25 @@ join_writers(struct file *f, int8_t by)
     return 0;
 }
 
+/* Nobody is charged for open files, so there is an end to them: one for two frames of RAM. */
+static bool
+too_many_files(void)
+{
+    struct frame_stats st;
+
+    frame_get_stats(&st);
+    return file_count() >= st.total / 2;
+}
+
 int
 file_new(struct inode *inode, struct dentry *dentry, unsigned flags, struct file **out)
 {
-    struct file *f = kzalloc(sizeof(*f));
     int err = 0;
+
+    if (too_many_files())
+        return -ENFILE;
+
+    struct file *f = kzalloc(sizeof(*f));
 
     if (f == NULL)
         return -ENOMEM;

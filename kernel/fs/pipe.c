@@ -17,6 +17,7 @@
 #include "kernel/fs/super.h"
 #include "kernel/lib/restart.h"
 #include "kernel/sched/thread.h"
+#include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
 
@@ -33,6 +34,8 @@ struct pipe {
 };
 
 static struct super pipe_super;
+static uint64_t pages_alive; /* of all pipes (atomic) */
+static uint64_t pages_most;  /* when there are more, a pipe takes no more than one */
 
 static struct pipe *
 pipe_alloc(void)
@@ -48,11 +51,27 @@ pipe_alloc(void)
     return p;
 }
 
+static bool
+page_make(char **page)
+{
+    *page = kmalloc(PAGE_SIZE);
+    __atomic_add_fetch(&pages_alive, *page != NULL, __ATOMIC_RELAXED);
+    return *page != NULL;
+}
+
+static void
+page_drop(char **page)
+{
+    __atomic_sub_fetch(&pages_alive, *page != NULL, __ATOMIC_RELAXED);
+    kfree(*page);
+    *page = NULL;
+}
+
 static void
 pipe_free(struct pipe *p)
 {
     for (unsigned k = 0; k < PIPE_PAGES; k++)
-        kfree(p->page[k]);
+        page_drop(&p->page[k]);
     kfree(p);
 }
 
@@ -65,7 +84,9 @@ pipe_used(const struct pipe *p)
 static size_t
 pipe_room(const struct pipe *p)
 {
-    return PIPE_SIZE - pipe_used(p);
+    size_t most = READ_ONCE(pages_alive) > pages_most ? PAGE_SIZE : PIPE_SIZE;
+
+    return most - MIN(most, pipe_used(p));
 }
 
 /* The page that byte @at is in. */
@@ -82,10 +103,8 @@ pipe_trim(struct pipe *p)
     if (p->head != p->tail)
         return;
     p->head = p->tail = 0;
-    for (unsigned k = 1; k < PIPE_PAGES; k++) {
-        kfree(p->page[k]);
-        p->page[k] = NULL;
-    }
+    for (unsigned k = 1; k < PIPE_PAGES; k++)
+        page_drop(&p->page[k]);
 }
 
 /* Moves up to @n bytes out, pipe->lock held. */
@@ -119,7 +138,7 @@ pipe_give(struct pipe *p, struct uio *u, size_t n)
         size_t in = p->head & PAGE_MASK, before = u->left;
         size_t m = MIN(n, PAGE_SIZE - in);
 
-        if (*page == NULL && (*page = kmalloc(PAGE_SIZE)) == NULL)
+        if (*page == NULL && !page_make(page))
             return -ENOMEM;
         err = uio_take(u, *page + in, m);
         m = before - u->left;
@@ -371,6 +390,10 @@ static const struct super_ops pipe_super_ops = {
 void
 pipe_init(void)
 {
+    struct frame_stats st;
+
+    frame_get_stats(&st);
+    pages_most = st.total / 8;
     super_init(&pipe_super, &pipe_super_ops);
     pipe_super.flags = SUPER_HIDDEN;
 }
