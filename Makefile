@@ -161,10 +161,10 @@ test: ## Run every test; TESTS=tests/test_x.py or PYTEST_ARGS='-k name' picks so
 	@$(PYTHON) -m pytest -n $(JOBS) -m "not soak" $(PYTEST_ARGS) $(TESTS)
 
 .PHONY: soak
-soak: ## Run the long tests that `make test` leaves out
+soak: ## Run the long tests that `make test` leaves out; SOAK_MINUTES=60, SOAK_SEED
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@$(PYTHON) -m pytest -m soak $(PYTEST_ARGS) $(TESTS)
+	@$(PYTHON) -m pytest -s -m soak $(PYTEST_ARGS) $(TESTS)
 
 # --- reading and checking the source ---------------------------------------------------------------------
 
