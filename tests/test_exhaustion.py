@@ -1,0 +1,53 @@
+"""Nothing is left: who takes too much is told so or ended, with one line in the log, and all others go on.
+
+user/hog.c takes what it can of one thing; what else is in memory must still be right afterwards, and the machine's own
+check at the end finds nothing wrong and nothing leaked.
+"""
+import re
+
+import pytest
+
+BUSYBOX = "/bin/busybox"
+# What each kind of hog must say, and whether it must be killed; "bus": it dies by SIGBUS.
+ANSWERS = {"memory": "killed", "shared": "killed", "shm": "bus", "tmpfs": "write: ENOSPC", "tables": "killed",
+           "reading": "killed", "regions": "mmap: ENOMEM", "processes": "fork: (EAGAIN|ENOMEM)",
+           "bomb": "the bomb is no more", "pipes": "pipe: ENFILE", "files": "open: ENFILE", "names": "mkdir: ENOSPC",
+           "stack": "killed"}
+KEEP = "dd if=/dev/urandom of=/tmp/x bs=64k count=16 2>/dev/null; sum=$(md5sum </tmp/x); "
+KEPT = "[ \"$sum\" = \"$(md5sum </tmp/x)\" ] && echo the shell goes on"
+MACHINES = [("16M", None, 2), ("24M", None, 1), ("24M", "32M", 3), ("32M", "8M", 4)]
+
+
+def judge(kind, count, said):
+    """Are these the lines that so many hogs of the kind had to write?"""
+    answer = ANSWERS[kind]
+    killed = count if answer == "killed" else 0
+    assert said[-1] == f"killed: {killed} of {count}", (kind, said)
+    words = [] if answer in ("killed", "bus") else [answer] * count
+    assert len(said) == len(words) + 1, (kind, said)
+    assert all(re.fullmatch(word, line) for word, line in zip(words, said)), (kind, said)
+
+
+@pytest.mark.parametrize("mem, swap, count", MACHINES)
+def test_hogs(vm, mem, swap, count):
+    """One kind after the other, several of a kind at once."""
+    script = f"{KEEP} for kind in {' '.join(ANSWERS)}; do echo == $kind; hog $kind {count}; done; echo ==; {KEPT}"
+    run = vm([BUSYBOX, "sh", "-c", script], mem=mem, swap=swap, timeout=900).ok()
+    *parts, end = run.out.split("==")[1:]
+    assert end == "\nthe shell goes on\n", run.out
+    for kind, part in zip(ANSWERS, parts):
+        name, *said = part.strip().splitlines()
+        assert name == kind
+        judge(kind, count, said)
+    ended = re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)
+    assert ended == ["hog"] * count * sum(answer == "killed" for answer in ANSWERS.values())
+
+
+@pytest.mark.parametrize("mem, swap", [("24M", None), ("24M", "32M")])
+@pytest.mark.parametrize("realtime", [False, True])
+def test_all_at_once(vm, mem, swap, realtime):
+    """Every kind at the same time: each may be the one that goes, but it is one of them, and it ends."""
+    script = f"{KEEP} for kind in {' '.join(ANSWERS)}; do hog $kind 2 >/dev/null & done; wait; {KEPT}"
+    run = vm([BUSYBOX, "sh", "-c", script], mem=mem, swap=swap, realtime=realtime, timeout=900).ok()
+    assert run.out == "the shell goes on\n"
+    assert set(re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)) == {"hog"}
