@@ -68,8 +68,9 @@ def build(built, tmp_path):
     """A build folder of this test's own, so that `vm core` finds this test's run and no other."""
     folder = tmp_path / "build"
     folder.mkdir()
-    for name in ("vitrine.elf", "vitrine.nm", "vitrine.iso", "root.img", "root", "user"):
+    for name in ("vitrine.elf", "vitrine.nm", "vitrine.iso", "root.img", "user"):
         (folder / name).symlink_to(os.path.join(built, name))
+    subprocess.run(["cp", "-a", os.path.join(built, "root"), folder / "root"], check=True)  # --add makes links to it
     return folder
 
 
