@@ -157,8 +157,10 @@ judge_mremap(const struct move *m, unsigned flags, uint64_t raw_new_len)
 static int64_t
 mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead)
 {
+    bool shrinks = !(flags & MREMAP_FIXED) && m->new_len <= m->old_len;
     struct region *r;
-    int err = judge_source(s, m->from, m->old_len, m->new_len, &r);
+    /* What is cut off may be any number of regions, as on Linux. */
+    int err = judge_source(s, m->from, shrinks ? PAGE_SIZE : m->old_len, m->new_len, &r);
 
     if (err != 0)
         return err;
@@ -168,7 +170,7 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
         space_remove(s, m->to, m->to + m->new_len, dead);
     } else if (m->new_len == m->old_len) {
         return m->from;
-    } else if (m->new_len < m->old_len) {
+    } else if (shrinks) {
         if (space_isolate(s, m->from + m->new_len, m->from + m->old_len) != 0)
             return -ENOMEM;
         space_remove(s, m->from + m->new_len, m->from + m->old_len, dead);
