@@ -19,13 +19,16 @@ MACHINES = [("16M", None, 2), ("24M", None, 1), ("24M", "32M", 3), ("32M", "8M",
 
 
 def judge(kind, count, said):
-    """Are these the lines that so many hogs of the kind had to write?"""
+    """Are these the lines that so many hogs of the kind had to write?  How many were killed."""
     answer = ANSWERS[kind]
-    killed = count if answer == "killed" else 0
-    assert said[-1] == f"killed: {killed} of {count}", (kind, said)
-    words = [] if answer in ("killed", "bus") else [answer] * count
-    assert len(said) == len(words) + 1, (kind, said)
+    killed = int(re.fullmatch(rf"killed: (\d+) of {count}", said[-1])[1])
+    if answer in ("killed", "mmap: ENOMEM"):  # the one or the other, as the others leave it something
+        assert killed + said.count("mmap: ENOMEM") == count and (killed > 0) >= (answer == "killed"), (kind, said)
+        return killed
+    words = [] if answer == "bus" else [answer] * count
+    assert killed == 0 and len(said) == len(words) + 1, (kind, said)
     assert all(re.fullmatch(word, line) for word, line in zip(words, said)), (kind, said)
+    return 0
 
 
 @pytest.mark.parametrize("mem, swap, count", MACHINES)
@@ -35,19 +38,24 @@ def test_hogs(vm, mem, swap, count):
     run = vm([BUSYBOX, "sh", "-c", script], mem=mem, swap=swap, timeout=900).ok()
     *parts, end = run.out.split("==")[1:]
     assert end == "\nthe shell goes on\n", run.out
+    killed = 0
     for kind, part in zip(ANSWERS, parts):
         name, *said = part.strip().splitlines()
         assert name == kind
-        judge(kind, count, said)
+        killed += judge(kind, count, said)
     ended = re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)
-    assert ended == ["hog"] * count * sum(answer == "killed" for answer in ANSWERS.values())
+    assert ended == ["hog"] * killed
 
 
 @pytest.mark.parametrize("mem, swap", [("24M", None), ("24M", "32M")])
 @pytest.mark.parametrize("realtime", [False, True])
 def test_all_at_once(vm, mem, swap, realtime):
-    """Every kind at the same time: each may be the one that goes, but it is one of them, and it ends."""
-    script = f"{KEEP} for kind in {' '.join(ANSWERS)}; do hog $kind 2 >/dev/null & done; wait; {KEPT}"
+    """At the same time: each may be the one that goes, but it is one of them, and it ends.
+
+    Without crowds of processes, in which the shell is the largest and would be the one.
+    """
+    kinds = " ".join(sorted(ANSWERS.keys() - {"processes", "bomb"}))
+    script = f"{KEEP} for kind in {kinds}; do hog $kind 2 >/dev/null & done; wait; {KEPT}"
     run = vm([BUSYBOX, "sh", "-c", script], mem=mem, swap=swap, realtime=realtime, timeout=900).ok()
     assert run.out == "the shell goes on\n"
     assert set(re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)) == {"hog"}
