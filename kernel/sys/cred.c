@@ -194,9 +194,10 @@ sys_setfsuid(const uint64_t a[6])
     struct cred *c = mine();
     uint32_t old = c->fsuid, id = (uint32_t)a[0];
 
-    if (id != KEEP && (id == old || may_take(id, c->uid, c->euid, c->suid)))
+    if (id != KEEP && (id == old || may_take(id, c->uid, c->euid, c->suid))) {
         set_dumpable(id, c->fsuid);
-    c->fsuid = id;
+        c->fsuid = id;
+    }
     return old;
 }
 
@@ -206,9 +207,10 @@ sys_setfsgid(const uint64_t a[6])
     struct cred *c = mine();
     uint32_t old = c->fsgid, id = (uint32_t)a[0];
 
-    if (id != KEEP && (id == old || may_take(id, c->gid, c->egid, c->sgid)))
+    if (id != KEEP && (id == old || may_take(id, c->gid, c->egid, c->sgid))) {
         set_dumpable(id, c->fsgid);
-    c->fsgid = id;
+        c->fsgid = id;
+    }
     return old;
 }
 

@@ -10,8 +10,7 @@
 
 /* file_io.c */
 syscall_fn sys_read, sys_write, sys_readv, sys_writev, sys_pread64, sys_pwrite64, sys_preadv,
-    sys_pwritev, sys_preadv2, sys_pwritev2, sys_process_vm_readv, sys_process_vm_writev,
-    sys_lseek, sys_sendfile;
+    sys_pwritev, sys_preadv2, sys_pwritev2, sys_lseek, sys_sendfile;
 
 /* file_fd.c */
 syscall_fn sys_open, sys_openat, sys_creat, sys_close, sys_close_range, sys_dup, sys_dup2,

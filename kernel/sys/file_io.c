@@ -1,25 +1,16 @@
 /*
- * file_io.c - moving bytes: read, write, their vectors and positions, lseek, sendfile,
- * and process_vm_readv, which reads a process as if it were a file.
+ * file_io.c - moving bytes: read, write, their vectors and positions, lseek, sendfile.
  *
  * A vector is copied from the program once and judged as a whole before any byte is moved.
  */
 #include "kernel/sys/file.h"
 
 #include "kernel/abi/errno.h"
-#include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
-#include "kernel/proc/process.h"
-#include "mm/fault.h"
+#include "kernel/sys/vector.h"
 #include "mm/kmalloc.h"
-#include "mm/kvmap.h"
-#include "mm/space.h"
-
-#define RW_MAX      0x7ffff000UL /* Linux moves no more in one call */
-#define IOV_INLINE  8
-#define IOV_KMALLOC (PAGE_SIZE / sizeof(struct iovec))
 
 typedef ssize_t mover(struct file *f, struct uio *u, off_t *pos);
 
@@ -73,71 +64,6 @@ sys_pwrite64(const uint64_t a[6])
     off_t pos = (off_t)a[3];
 
     return pos < 0 ? -EINVAL : move_one(a, file_write, &pos);
-}
-
-/* A vector in kernel memory. */
-struct vector {
-    struct iovec *iov;
-    struct iovec small[IOV_INLINE];
-    unsigned pages; /* of kvmap_alloc, when it is that long */
-};
-
-static void
-vector_free(struct vector *v)
-{
-    if (v->pages > 0)
-        kvmap_free(v->iov, v->pages);
-    else if (v->iov != v->small)
-        kfree(v->iov);
-}
-
-static int
-vector_alloc(struct vector *v, size_t count)
-{
-    v->iov = v->small;
-    v->pages = 0;
-    if (count > IOV_KMALLOC) {
-        v->pages = (unsigned)((count + IOV_KMALLOC - 1) / IOV_KMALLOC);
-        v->iov = kvmap_alloc(v->pages);
-    } else if (count > IOV_INLINE) {
-        v->iov = kmalloc(count * sizeof(struct iovec));
-    }
-    return v->iov != NULL ? 0 : -ENOMEM;
-}
-
-/* Judges the pieces and makes the uio; what is beyond RW_MAX is cut off. */
-static int
-vector_judge(struct vector *v, size_t count, struct uio *u)
-{
-    uint64_t total = 0;
-
-    for (size_t k = 0; k < count; k++) {
-        struct iovec *p = &v->iov[k];
-        if (p->len > (uint64_t)INT64_MAX)
-            return -EINVAL;
-        if (!range_ok(p->base, p->len))
-            return -EFAULT;
-        p->len = MIN(p->len, RW_MAX - total);
-        total += p->len;
-    }
-    *u = (struct uio){.iov = v->iov, .count = (unsigned)count, .left = total};
-    return 0;
-}
-
-/* The vector of a program, copied and judged. On success vector_free is the caller's. */
-static int
-vector_read(struct vector *v, vaddr_t uvec, uint64_t count, struct uio *u)
-{
-    int err = count > IOV_MAX ? -EINVAL : vector_alloc(v, count);
-
-    if (err != 0)
-        return err;
-    err = copy_from_user(v->iov, uvec, count * sizeof(struct iovec));
-    if (err == 0)
-        err = vector_judge(v, count, u);
-    if (err != 0)
-        vector_free(v);
-    return err;
 }
 
 static int64_t
@@ -227,90 +153,6 @@ sys_pwritev2(const uint64_t a[6])
 {
     return move_vector2(a, file_write, write_and_sync);
 }
-
-/* ---- between processes ---- */
-
-/* The space of thread @tid, with a reference, if the caller may look into it. */
-static int
-open_space(pid_t tid, struct space **out)
-{
-    int err = -ESRCH;
-
-    spin_lock(&proc_lock);
-    const struct task *t = task_find_locked(tid);
-
-    if (t != NULL && t->thread->space != NULL)
-        err = process_may_control_locked(t->process) ? 0 : -EPERM;
-    if (err == 0)
-        *out = space_get(t->thread->space);
-    spin_unlock(&proc_lock);
-    return err;
-}
-
-/* Moves between the caller's @u and the pieces of @them in @s, as far as both go. */
-static int64_t
-move_between(struct uio *u, struct space *s, const struct uio *them, unsigned access)
-{
-    char *page = kmalloc(PAGE_SIZE);
-    int64_t done = 0;
-    int err = page != NULL ? 0 : -ENOMEM;
-
-    for (unsigned k = 0; k < them->count && err == 0; k++) {
-        vaddr_t va = them->iov[k].base, end = va + them->iov[k].len;
-
-        while (va < end && u->left > 0 && err == 0) {
-            size_t n = MIN(MIN(end - va, u->left), PAGE_SIZE - (va & PAGE_MASK));
-
-            if (access == PROT_READ)
-                err = vm_copy(s, va, page, n, access) ?: uio_put(u, page, n);
-            else
-                err = uio_take(u, page, n) ?: vm_copy(s, va, page, n, access);
-            if (err == 0)
-                done += (int64_t)n;
-            va += n;
-        }
-    }
-    kfree(page);
-    return done > 0 ? done : err;
-}
-
-/* @access: what is done to the other process's memory. */
-static int64_t
-process_vm(const uint64_t a[6], unsigned access)
-{
-    struct vector mine, theirs;
-    struct uio u, them;
-    struct space *s;
-    int64_t n = a[5] != 0 ? -EINVAL : vector_read(&mine, a[1], a[2], &u);
-
-    if (n != 0)
-        return n;
-    n = vector_read(&theirs, a[3], a[4], &them);
-    if (n == 0) {
-        n = u.left == 0 || them.left == 0 ? 0 : open_space((pid_t)a[0], &s);
-        if (n == 0 && u.left > 0 && them.left > 0) {
-            n = move_between(&u, s, &them, access);
-            space_put(s);
-        }
-        vector_free(&theirs);
-    }
-    vector_free(&mine);
-    return n;
-}
-
-int64_t
-sys_process_vm_readv(const uint64_t a[6])
-{
-    return process_vm(a, PROT_READ);
-}
-
-int64_t
-sys_process_vm_writev(const uint64_t a[6])
-{
-    return process_vm(a, PROT_WRITE);
-}
-
-/* ---- places, and file to file ---- */
 
 int64_t
 sys_lseek(const uint64_t a[6])

@@ -89,7 +89,7 @@ kprintf(const char *fmt, ...)
 
 /* --- processor and scheduler --- */
 
-static struct cred root_cred;
+static struct cred root_cred = {.cap_effective = CAP_ALL};
 static struct thread the_thread = {.cred = &root_cred};
 
 struct thread *

@@ -43,7 +43,7 @@ char *getenv(const char *name);
 
 /* ---- fakes: processor, locks, sleeping ---- */
 
-static struct cred the_cred;
+static struct cred the_cred = {.cap_effective = CAP_ALL};
 static struct thread the_thread = {.cred = &the_cred};
 static long spins, mutexes, mallocs;
 static unsigned no_memory; /* one allocation in so many fails */
@@ -394,6 +394,11 @@ object_retire(struct object *o)
 {
     drop_from(o, 0);
     return true;
+}
+
+void
+object_drop_clean(struct object *o UNUSED, pgidx_t start UNUSED, pgidx_t end UNUSED)
+{
 }
 
 int
@@ -1189,7 +1194,7 @@ main(void)
     for (steps = many != NULL ? 0 : steps; many != NULL && *many != '\0'; many++)
         steps = steps * 10 + (uint64_t)(*many - '0');
     boot();
-    the_cred = (struct cred){0};
+    the_cred = (struct cred){.cap_effective = CAP_ALL};
     if (!root)
         the_cred = (struct cred){.uid = 1000, .euid = 1000, .fsuid = 1000, .fsgid = 1000};
     snprintf(folder, sizeof(folder), "/tmp/test_files.%ld", syscall(39 /* getpid */));

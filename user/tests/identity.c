@@ -7,6 +7,8 @@
 /* needs: root */
 #include "test.h"
 
+#include <sys/fsuid.h>
+
 static void
 drop(void *arg)
 {
@@ -16,6 +18,9 @@ drop(void *arg)
     say("%d %d %d %d\n", (int)getuid(), (int)geteuid(), (int)getgid(), (int)getegid());
     show("back to root", setresuid(0, 0, 0));
     show("no change is allowed", setresuid(-1, -1, -1));
+    (void)setfsuid(0);
+    (void)setfsgid(0);
+    say("nor by way of files: %d %d\n", setfsuid(-1), setfsgid(-1));
     show_ok("a file for root only", open("secret", O_RDONLY));
     show_ok("a file for all to read", open("public", O_RDONLY));
     show_ok("but not to write", open("public", O_WRONLY));
