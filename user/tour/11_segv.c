@@ -58,16 +58,18 @@ main(void)
     pid_t child = fork();
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL);
-        if (chdir("/tmp") == 0 && access("/proc/vitrine", F_OK) == 0)
+        if (chdir("/var/tmp") == 0 && access("/proc/vitrine", F_OK) == 0)
             setrlimit(RLIMIT_CORE, &limit); /* elsewhere cores may be kept for ever */
         *(volatile char *)gone = 1;
     }
     int status = ended(child), sig = WTERMSIG(status);
-    say("\nA child does not catch it: ended by signal %d (%s%s).\n\n"
+    say("\nA child does not: ended by signal %d (%s%s).\n\n"
         "The processor checks each access against what the entry of the page allows. If\n"
         "the kernel has no good answer to a fault, it sends a signal with the address.\n"
         "Who does not catch it is ended, and nobody else.%s\n",
         sig, strsignal(sig), WCOREDUMP(status) ? ", core dumped" : "",
-        WCOREDUMP(status) ? " ./vm core shows in gdb how." : "");
+        WCOREDUMP(status) ? " Once the machine is off,\n./vm core opens the core file in gdb: "
+                            "it holds what was in its memory."
+                          : "");
     return wrong || sig != SIGSEGV;
 }
