@@ -72,7 +72,7 @@ draw_all(void)
     }
 }
 
-/* Sorts by the 48 low bits, 12 at a time from the lowest: an even number of times, back to @v. */
+/* Sorts by the 48 low bits, 12 at a time from the lowest: four times, and so back into @v. */
 static void
 sort(uint64_t *v)
 {
