@@ -488,15 +488,6 @@ super_statfs(struct super *s, struct abi_statfs *st)
     st->f_namelen = EXT2_NAME_MAX;
 }
 
-static void
-super_unmount(struct super *s)
-{
-    struct ext2_fs *fs = s->private;
-
-    s->private = NULL;
-    object_put(&fs->meta);
-}
-
 const struct super_ops ext2_super_ops = {
     .alloc_inode = ext2_alloc_inode,
     .free_inode = ext2_free_inode,
@@ -505,7 +496,6 @@ const struct super_ops ext2_super_ops = {
     .evict_inode = ext2_evict_inode,
     .sync = super_sync,
     .statfs = super_statfs,
-    .unmount = super_unmount,
 };
 
 struct fs_type ext2_fs_type = {.name = "ext2", .needs_device = true, .mount = ext2_mount};
