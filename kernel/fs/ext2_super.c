@@ -88,6 +88,8 @@ ext2_begin_change(struct ext2_fs *fs)
 void
 ext2_allow_large_file(struct ext2_fs *fs)
 {
+    if ((READ_ONCE(fs->sb->s_feature_ro_compat) & EXT2_RO_COMPAT_LARGE_FILE) != 0)
+        return;
     mutex_lock(&fs->state_lock);
     fs->sb->s_feature_ro_compat |= EXT2_RO_COMPAT_LARGE_FILE;
     fs->sb_dirty = true;
