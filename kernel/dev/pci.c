@@ -198,48 +198,32 @@ pci_enable(const struct pci_device *d)
 }
 
 int
-pci_msix_enable(struct pci_device *d)
+pci_msix_enable(const struct pci_device *d, irq_handler h, void *arg)
 {
     unsigned cap = pci_capability(d, PCI_CAP_MSIX, 0);
-    uint16_t control;
-    uint32_t where;
-    paddr_t bar;
 
     if (cap == 0)
         return -ENODEV;
-    control = pci_read16(d, cap + MSIX_CONTROL);
-    where = pci_read32(d, cap + MSIX_TABLE);
-    bar = pci_bar(d, where & 7);
+    uint16_t control = pci_read16(d, cap + MSIX_CONTROL);
+    uint32_t where = pci_read32(d, cap + MSIX_TABLE);
+    unsigned entries = (control & MSIX_CONTROL_SIZE) + 1;
+    paddr_t bar = pci_bar(d, where & 7);
     if (bar == 0)
         return -ENODEV;
-
-    d->msix_entries = (control & MSIX_CONTROL_SIZE) + 1;
-    d->msix_table =
-        kvmap_device(bar + (where & ~7U), d->msix_entries * MSIX_ENTRY_WORDS * 4, false);
-    if (d->msix_table == NULL)
+    volatile uint32_t *table =
+        kvmap_device(bar + (where & ~7U), entries * MSIX_ENTRY_WORDS * 4, false);
+    if (table == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < d->msix_entries; i++)
-        d->msix_table[i * MSIX_ENTRY_WORDS + 3] = MSIX_ENTRY_MASKED;
-    pci_write16(d, cap + MSIX_CONTROL, control | MSIX_CONTROL_ON);
-    return 0;
-}
-
-int
-pci_msix_set(struct pci_device *d, unsigned n, irq_handler h, void *arg)
-{
-    volatile uint32_t *entry;
-    int vector;
-
-    if (d->msix_table == NULL || n >= d->msix_entries)
-        return -EINVAL;
-    vector = irq_alloc(h, arg);
+    int vector = irq_alloc(h, arg);
     if (vector < 0)
         return vector;
 
-    entry = d->msix_table + n * MSIX_ENTRY_WORDS;
-    entry[0] = MSI_ADDRESS | cpus[0]->apic_id << MSI_DEST_SHIFT;
-    entry[1] = 0;
-    entry[2] = (uint32_t)vector;
-    entry[3] = 0; /* unmasked last, when the message is whole */
+    for (unsigned i = 0; i < entries; i++)
+        table[i * MSIX_ENTRY_WORDS + 3] = MSIX_ENTRY_MASKED;
+    table[0] = MSI_ADDRESS | cpus[0]->apic_id << MSI_DEST_SHIFT;
+    table[1] = 0;
+    table[2] = (uint32_t)vector;
+    table[3] = 0; /* unmasked last, when the message is whole */
+    pci_write16(d, cap + MSIX_CONTROL, control | MSIX_CONTROL_ON);
     return 0;
 }

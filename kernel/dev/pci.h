@@ -16,8 +16,6 @@
 struct pci_device {
     uint8_t bus, slot, function;
     uint16_t vendor, device;
-    volatile uint32_t *msix_table; /* NULL until pci_msix_enable */
-    unsigned msix_entries;
 };
 
 /* Finds all functions on all buses, behind bridges too. Returns how many. */
@@ -52,14 +50,8 @@ paddr_t pci_bar(const struct pci_device *d, unsigned n);
 void pci_enable(const struct pci_device *d);
 
 /*
- * pci_msix_enable - map the MSI-X table and turn it on, every entry masked.
- * Returns: 0; -ENODEV without MSI-X; -ENOMEM.
- */
-int pci_msix_enable(struct pci_device *d) MUST_CHECK;
-
-/*
- * pci_msix_set - let MSI-X entry @n interrupt the boot CPU.
+ * pci_msix_enable - turn MSI-X on; its entry 0 interrupts the boot CPU, the others are masked.
  * @h, @arg: called with interrupts off; must not sleep.
- * Returns: 0, -EINVAL for an entry that is not there, -ENOSPC without a free vector.
+ * Returns: 0; -ENODEV without MSI-X; -ENOMEM; -ENOSPC without a free vector.
  */
-int pci_msix_set(struct pci_device *d, unsigned n, irq_handler h, void *arg) MUST_CHECK;
+int pci_msix_enable(const struct pci_device *d, irq_handler h, void *arg) MUST_CHECK;

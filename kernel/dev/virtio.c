@@ -150,9 +150,7 @@ virtio_start(struct virtio_device *vd, struct pci_device *pci, irq_handler h, vo
     if (err == 0)
         err = reset(vd);
     if (err == 0)
-        err = pci_msix_enable(pci);
-    if (err == 0)
-        err = pci_msix_set(pci, 0, h, arg);
+        err = pci_msix_enable(pci, h, arg);
     if (err != 0)
         return err;
 

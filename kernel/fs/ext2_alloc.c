@@ -145,14 +145,14 @@ block_bitmap(struct ext2_fs *fs, uint32_t group)
     uint32_t first = ext2_group_first_block(fs, group);
 
     return (struct bitmap){
-        "block",
-        g,
-        g->block_bitmap,
-        first,
-        group_blocks(fs, group),
-        &g->free_blocks,
-        &fs->free_blocks,
-        is_system_block,
+        .what = "block",
+        .group = g,
+        .place = g->block_bitmap,
+        .first = first,
+        .count = group_blocks(fs, group),
+        .group_free = &g->free_blocks,
+        .fs_free = &fs->free_blocks,
+        .is_system = is_system_block,
     };
 }
 
@@ -163,14 +163,14 @@ inode_bitmap(struct ext2_fs *fs, uint32_t group)
     uint32_t first = group * fs->inodes_per_group + 1;
 
     return (struct bitmap){
-        "inode",
-        g,
-        g->inode_bitmap,
-        first,
-        fs->inodes_per_group,
-        &g->free_inodes,
-        &fs->free_inodes,
-        is_system_inode,
+        .what = "inode",
+        .group = g,
+        .place = g->inode_bitmap,
+        .first = first,
+        .count = fs->inodes_per_group,
+        .group_free = &g->free_inodes,
+        .fs_free = &fs->free_inodes,
+        .is_system = is_system_inode,
     };
 }
 

@@ -2,8 +2,7 @@
  * ext2_name.c - names: what open, mkdir, link, unlink, rename and the like do to directories.
  *
  * Everything that can fail is done before anything that others can see: a new inode is complete
- * before its entry is added, and a rename has all its pages pinned before the first entry
- * changes.
+ * before its entry is added, and a rename has all its pages pinned before an entry changes.
  *
  * A directory is believed to be in another one only if its ".." says so too.  So a damaged disk
  * cannot give a directory two parents or make it its own ancestor, and locks have their order.

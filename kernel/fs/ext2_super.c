@@ -88,6 +88,8 @@ ext2_begin_change(struct ext2_fs *fs)
 void
 ext2_allow_large_file(struct ext2_fs *fs)
 {
+    if ((READ_ONCE(fs->sb->s_feature_ro_compat) & EXT2_RO_COMPAT_LARGE_FILE) != 0)
+        return;
     mutex_lock(&fs->state_lock);
     fs->sb->s_feature_ro_compat |= EXT2_RO_COMPAT_LARGE_FILE;
     fs->sb_dirty = true;
@@ -488,15 +490,6 @@ super_statfs(struct super *s, struct abi_statfs *st)
     st->f_namelen = EXT2_NAME_MAX;
 }
 
-static void
-super_unmount(struct super *s)
-{
-    struct ext2_fs *fs = s->private;
-
-    s->private = NULL;
-    object_put(&fs->meta);
-}
-
 const struct super_ops ext2_super_ops = {
     .alloc_inode = ext2_alloc_inode,
     .free_inode = ext2_free_inode,
@@ -505,7 +498,6 @@ const struct super_ops ext2_super_ops = {
     .evict_inode = ext2_evict_inode,
     .sync = super_sync,
     .statfs = super_statfs,
-    .unmount = super_unmount,
 };
 
 struct fs_type ext2_fs_type = {.name = "ext2", .needs_device = true, .mount = ext2_mount};

@@ -79,8 +79,7 @@ void file_put(struct file *f);
 
 /*
  * file_new - an open file of @inode. References to @inode and @dentry (may be NULL) are taken.
- * Calls fops->open.  Returns 0, -ENOMEM, -ETXTBSY (to write to a running program), or what open
- * said.
+ * Calls fops->open.  Returns 0, -ENOMEM, -ETXTBSY (to write to a running program) or open's own.
  */
 int file_new(struct inode *inode, struct dentry *dentry, unsigned flags,
              struct file **out) MUST_CHECK;

@@ -91,8 +91,6 @@ struct inode_ops {
     int (*follow)(struct inode *inode, struct dentry **out);
     /* Sets a regular file's size by object_resize(), frees the rest. -EFBIG, -EIO, -ENOSPC. */
     int (*truncate)(struct inode *inode, uint64_t size);
-    /* fallocate: room for [start, end), same size. NULL: pages are prepared one by one. */
-    int (*allocate)(struct inode *inode, uint64_t start, uint64_t end);
 
     /* For synthetic files. */
     /* Before mode, owner, size or times are looked at: bring them up to date. Not locked. */

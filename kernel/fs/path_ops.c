@@ -19,13 +19,6 @@
 #include "kernel/sched/thread.h"
 #include "mm/kmalloc.h"
 
-/* May names be added to @dir? */
-static int
-may_create(struct inode *dir)
-{
-    return inode_permission(dir, W_OK | X_OK);
-}
-
 /* May the name of @i in @dir be removed; @want_dir: by rmdir. */
 static int
 may_delete(struct inode *dir, const struct dentry *d, bool want_dir)
@@ -114,7 +107,7 @@ path_make(struct path_last *l, const struct make *make, struct dentry **out)
         return -ENOENT;
     if (make->link != NULL && make->link->super != dir->super)
         return -EXDEV;
-    err = may_create(dir);
+    err = inode_permission(dir, W_OK | X_OK);
     if (err != 0)
         return err;
     if (make->link != NULL && S_ISDIR(make->link->mode))
@@ -359,7 +352,7 @@ move_check(struct move *m)
     if (m->victim != NULL)
         err = may_delete(m->to.parent->inode, m->victim, is_dir);
     else
-        err = may_create(m->to.parent->inode);
+        err = inode_permission(m->to.parent->inode, W_OK | X_OK);
     if (err == 0 && is_dir && m->from.parent != m->to.parent)
         err = inode_permission(m->old->inode, W_OK); /* its ".." changes */
     return err;
@@ -381,18 +374,20 @@ move_on_disk(struct move *m)
 
     if (r.old_dir->ops->rename == NULL)
         return -EPERM;
-    struct inode *dir = S_ISDIR(i->mode) ? i : NULL;
 
     /*
      * Two directories here are neither's ancestor.  Somebody who renames from one to the other
      * locks them by address: so must we.
      */
-    if (dir != NULL && victim != NULL && dir < victim)
-        mutex_lock(&dir->lock);
-    if (victim != NULL)
-        mutex_lock(&victim->lock);
-    if (dir != NULL && (victim == NULL || dir > victim))
-        mutex_lock(&dir->lock);
+    struct inode *first = victim, *second = S_ISDIR(i->mode) ? i : NULL;
+    if (first != NULL && second != NULL && second < first) {
+        first = i;
+        second = victim;
+    }
+    if (first != NULL)
+        mutex_lock(&first->lock);
+    if (second != NULL)
+        mutex_lock(&second->lock);
     int err = r.old_dir->ops->rename(&r);
     if (err == 0) {
         inode_touch(r.old_dir, INODE_MTIME | INODE_CTIME);
@@ -401,10 +396,10 @@ move_on_disk(struct move *m)
         if (victim != NULL)
             inode_touch(victim, INODE_CTIME);
     }
-    if (dir != NULL)
-        mutex_unlock(&dir->lock);
-    if (victim != NULL)
-        mutex_unlock(&victim->lock);
+    if (second != NULL)
+        mutex_unlock(&second->lock);
+    if (first != NULL)
+        mutex_unlock(&first->lock);
     return err;
 }
 

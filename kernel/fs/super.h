@@ -35,8 +35,6 @@ struct super_ops {
      * powered off: mark it clean. NULL: nothing. */
     int (*sync)(struct super *s, bool final);
     void (*statfs)(struct super *s, struct abi_statfs *st);
-    /* All inodes are gone: free s->private. After the last sync. */
-    void (*unmount)(struct super *s);
 };
 
 #define SUPER_READ_ONLY 1U /* may be set later by the file system, when it found damage */

@@ -83,8 +83,6 @@ allocate(struct inode *i, uint64_t start, uint64_t end)
 {
     int err = 0;
 
-    if (i->ops->allocate != NULL)
-        return i->ops->allocate(i, start, end);
     for (pgidx_t n = start >> PAGE_SHIFT; n < page_ceil(end) >> PAGE_SHIFT && err == 0; n++)
         err = current_thread()->interrupted ? -EINTR : allocate_page(&i->object, n);
     return err;
