@@ -30,10 +30,12 @@
 #include "kernel/sched/cred.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sys/file.h"
+#include "mm/fault.h"
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "mm/space.h"
 #include "tests/unit/host.h"
 
 long syscall(long number, ...);
@@ -156,6 +158,44 @@ void
 waitq_leave(struct waiter *w)
 {
     list_del(&w->link);
+}
+
+/* There is no other process, so process_vm_readv finds none. */
+struct spinlock proc_lock = SPINLOCK_INIT("processes");
+
+struct task *
+task_find_locked(pid_t tid UNUSED)
+{
+    return NULL;
+}
+
+bool
+process_may_control_locked(struct process *target UNUSED)
+{
+    return false;
+}
+
+struct space *
+space_get(struct space *s)
+{
+    return s;
+}
+
+void
+space_put(struct space *s UNUSED)
+{
+}
+
+void
+object_drop_clean(struct object *o UNUSED, pgidx_t start UNUSED, pgidx_t end UNUSED)
+{
+}
+
+int
+vm_copy(struct space *s UNUSED, vaddr_t va UNUSED, void *buf UNUSED, size_t n UNUSED,
+        unsigned access UNUSED)
+{
+    return -EFAULT;
 }
 
 void
