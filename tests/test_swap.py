@@ -38,8 +38,8 @@ def test_every_policy(vm, tmp_path, policy):
 def test_lua_in_more_than_memory(vm, policy):
     """An interpreter whose collector walks through all it has, again and again."""
     lua = find("lua5.4")
-    program = ("local t = {} for i = 1, 250000 do t[i] = {i, tostring(i)} end local sum = 0 "
-               "for round = 1, 2 do for i = 1, #t do sum = (sum * 31 + t[i][1] + #t[i][2]) % 1000003 end end print(sum)")
+    program = ("local t, sum = {}, 0 for i = 1, 250000 do t[i] = {i, tostring(i)} end for round = 1, 2 do "
+               "for i = 1, #t do sum = (sum * 31 + t[i][1] + #t[i][2]) % 1000003 end end print(sum)")
     host = subprocess.run([lua, "-e", program], capture_output=True, text=True, check=True)
     run = vm([BUSYBOX, "sh", "-c", f"{lua} -e '{program}'; {SWAPPED}"], mem="24M", swap="256M",
              add=with_libraries(lua), append=f"policy={policy}").ok()
