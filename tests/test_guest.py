@@ -16,6 +16,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 from pathlib import Path
 
@@ -141,6 +142,8 @@ def set_limits():
     resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o022)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)  # whoever started us may ignore some: nohup does
 
 
 def on_linux(name, folder):
