@@ -197,7 +197,7 @@ def metadata_sector(image, what):
     told = subprocess.run(["/sbin/dumpe2fs", image], capture_output=True, text=True, check=True).stdout
 
     def number(words):
-        return int(re.findall(words + r"\s*(\d+)", told[:told.index("Group 1")])[-1])
+        return int(re.findall(words + r"\s*(\d+)", told.partition("Group 1:")[0])[-1])
     table = number("Inode table at") + (number("Free inodes:") - 1) * number("Inode size:") // number("Block size:")
     block = {"descriptors": 1, "blocks": number("Block bitmap at"), "inodes": number("Inode bitmap at"), "table": table}
     return 2 if what == "superblock" else block[what] * 8

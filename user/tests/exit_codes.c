@@ -15,7 +15,8 @@ leave(void *code)
 static void
 die(void *sig)
 {
-    signal((int)(intptr_t)sig, SIG_DFL); /* whoever started us may have ignored it: nohup does */
+    signal((int)(intptr_t)sig,
+           SIG_DFL); /* whoever started us may have ignored it: nohup does */
     raise((int)(intptr_t)sig);
     wait_for_signals();
 }
