@@ -30,7 +30,7 @@ static void PRINTF_LIKE(2, 3) violation(struct census *c, const char *fmt, ...)
 {
     va_list ap;
 
-    if (c->violations++ > 20)
+    if (c->violations++ >= 20)
         return;
     kprintf("vm_check: ");
     va_start(ap, fmt);

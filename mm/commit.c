@@ -75,7 +75,8 @@ commit_get_mode(void)
     return mode;
 }
 
-void commit_set_mode(enum commit_mode new)
+void
+commit_set_mode(enum commit_mode new)
 {
     mode = new;
 }
@@ -93,6 +94,7 @@ commit_init(void)
             mode = i;
             return;
         }
-    kprintf("commit: there is no overcommit=%s: heuristic (0), always (1) or strict (2)\n",
+    kprintf("commit: there is no overcommit=%s: heuristic (0), always (1) or strict (2); it is "
+            "heuristic\n",
             text);
 }

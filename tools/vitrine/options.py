@@ -6,6 +6,13 @@ import re
 from .machine import HostError
 
 UEFI_MEM = 64 << 20
+LEAST_SWAP = 40 << 10  # mkswap's own limit
+
+# What the kernel's options may be set to, where there is a choice: docs/options.md has them all.
+KERNEL_CHOICES = {
+    "policy": ["clock", "fifo", "lru", "random"],
+    "overcommit": ["heuristic", "always", "strict", "0", "1", "2"],
+}
 
 EPILOG = """\
 exit status of `vm run`:
@@ -35,7 +42,7 @@ CORE_TEXT = """\
 Take a core file, its program and its libraries out of the disk of the last run, and open gdb on them.
 Without GUEST-CORE it is the one that was written last. What stands behind "--" goes to gdb:
 
-    vm run --core -- /tests/crash; vm core
+    vm run --core -- sh -c 'cd; kill -SEGV $$'; vm core
     vm core /root/core.12 -- -batch -ex bt
 
 A program that crashes leaves a core when RLIMIT_CORE allows it: always in `vm boot`, with --core in `vm run`.
@@ -61,8 +68,20 @@ def size(text):
     return value
 
 
-def size_or_none(text):
-    return None if text == "none" else size(text)
+def swap_size(text):
+    value = None if text == "none" else size(text)
+    if value is not None and value < LEAST_SWAP:
+        raise argparse.ArgumentTypeError(f"{text!r} is too small: a swap area has at least 40K")
+    return value
+
+
+def kernel_options(text):
+    """The words of --append; a choice that the kernel does not have is refused here, where it is seen."""
+    for word in text.split(" "):
+        name, _, value = word.partition("=")
+        if value not in KERNEL_CHOICES.get(name, [value]):
+            raise argparse.ArgumentTypeError(f"{word!r}: {name} is one of {', '.join(KERNEL_CHOICES[name])}")
+    return text
 
 
 def pair(text, sides):
@@ -91,7 +110,7 @@ def disk_error(text):
     """(disk, read/write/flush, where, times): where is a sector number, a path and page, or None for anywhere."""
     match = re.fullmatch(r"(root|swap):(read|write|flush)(?::(\d+|/[^:]*|any)(?::([1-9]\d{0,2}))?)?", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not DISK:KIND[:WHERE[:TIMES]]")
+        raise argparse.ArgumentTypeError(f"{text!r} is not DISK:KIND[:WHERE[:N]], such as swap:read:any:3")
     disk, kind, where, times = match.groups()
     return disk, kind, None if where == "any" else where, int(times or 0)
 
@@ -118,7 +137,7 @@ def add_machine_options(parser):
     """The options that `run` and `boot` share."""
     group = parser.add_argument_group("the machine")
     group.add_argument("--mem", type=size, default=64 << 20, metavar="SIZE", help="RAM (default: 64M)")
-    group.add_argument("--swap", type=size_or_none, metavar="SIZE|none", help="swap disk (default: none)")
+    group.add_argument("--swap", type=swap_size, metavar="SIZE|none", help="swap disk (default: none)")
     group.add_argument("--cpus", type=positive(int), default=1, metavar="N", help="processors (default: 1)")
     group.add_argument("--seed", type=seed, metavar="N",
                        help="seed of every random choice in guest and QEMU (default: 1; with --realtime or kvm and "
@@ -139,11 +158,11 @@ def add_machine_options(parser):
                        help="QEMU's window: gtk, sdl, vnc=:1, ... (default: none)")
     group.add_argument("--block", type=int, choices=[1024, 2048, 4096], default=4096, metavar="BYTES",
                        help="block size of the root disk: 1024, 2048 or 4096 (default: 4096)")
-    group.add_argument("--append", default="", metavar="'OPTIONS'", help="more options for the kernel, such as strace")
+    group.add_argument("--append", type=kernel_options, default="", metavar="'OPTIONS'",
+                       help="more options for the kernel, such as 'policy=lru strace'; docs/options.md has them all")
     group.add_argument("--disk-error", type=disk_error, action="append", default=[], metavar="DISK:KIND[:WHERE[:N]]",
                        help="let requests fail: DISK root or swap, KIND read, write or flush, WHERE a sector, a "
                             "file of the root disk as PATH or PATH@PAGE, or any; N: only the first N (repeatable)")
-
     group.add_argument("--core", action="store_true",
                        help="let programs that crash leave core files, for `vm core` (always on for `boot`)")
 
@@ -214,7 +233,11 @@ def parse(argv):
     cut = argv.index("--") if "--" in argv else len(argv)
     words, program = argv[:cut], argv[cut + 1:]
     top = parser()
-    opts = top.parse_args(words)
+    opts, unknown = top.parse_known_args(words)
+    if unknown:
+        hint = "" if unknown[0].startswith("-") else ": the program stands behind \"--\"" * (opts.verb == "run")
+        verb = f" {opts.verb}" if opts.verb else ""
+        raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
         raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, or vm core\n(try: ./vm --help)")
     if opts.verb == "core":
