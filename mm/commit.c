@@ -75,8 +75,7 @@ commit_get_mode(void)
     return mode;
 }
 
-void
-commit_set_mode(enum commit_mode new)
+void commit_set_mode(enum commit_mode new)
 {
     mode = new;
 }

@@ -292,6 +292,7 @@ vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, 
                        : access == PROT_EXEC ? "run code at"
                                              : "read from";
     char where[112] = "nothing is mapped at all";
+    bool file = false;
 
     mutex_lock(&s->lock);
     const struct region *r = nearest_region(s, va);
@@ -301,6 +302,7 @@ vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, 
                           r->prot & PROT_EXEC ? 'x' : '-', 0};
         bool inside = r->start <= va && va < r->end;
 
+        file = r->object != NULL;
         snprintf(where, sizeof(where), "%s %s %#lx-%#lx (%s)",
                  inside         ? "it lies in"
                  : va >= r->end ? "the nearest region ends below it:"
@@ -309,11 +311,13 @@ vm_explain(struct space *s, vaddr_t va, unsigned access, enum fault_result why, 
     }
     mutex_unlock(&s->lock);
     snprintf(buf, size, "tried to %s %#lx: %s; %s", verb, va,
-             why == FAULT_ACCERR   ? "that is not allowed there"
-             : why == FAULT_BUSERR ? "it lies beyond the end of the file, or the disk failed"
-             : why == FAULT_NOMEM  ? "there was no memory left"
-             : va >= USER_TOP      ? "no program may use that address"
-             : va < USER_BOTTOM    ? "a NULL pointer, or close to it"
-                                   : "nothing is mapped there",
+             why == FAULT_ACCERR ? "that is not allowed there"
+             : why == FAULT_BUSERR
+                 ? (file ? "it lies beyond the end of the file, or the disk failed"
+                         : "it is in swap, and the disk failed")
+             : why == FAULT_NOMEM ? "there was no memory left"
+             : va >= USER_TOP     ? "no program may use that address"
+             : va < USER_BOTTOM   ? "a NULL pointer, or close to it"
+                                  : "nothing is mapped there",
              where);
 }

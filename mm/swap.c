@@ -1,17 +1,16 @@
 /*
  * swap.c - swap areas: which slot is whose, and pages on their way to and from the disk.
  *
- * An area is a disk with mkswap's header in its first page.  A bit for each slot tells
- * whether it is used.
- * Slots are given in rising order from a hint, so pages that leave together lie together,
- * and are
- * written with one request.
+ * An area is a disk with mkswap's header in its first page.  A bit for each slot tells whether
+ * it is used.  Slots are given in rising order from a hint, so pages that leave together lie
+ * together, and are written with one request.
  *
- *     slot_t:  | area, 4 bits | page of the area, 28 bits |     page 0 is the header, so 0
- *     means none
+ *     slot_t:  | area, 4 bits | page of the area, 28 bits |
  *
- * Who calls: reclaim.c sends pages out, demand.c and object.c fetch them, anon.c gives
- * slots back.
+ * Page 0 is the header, so slot 0 means none.
+ *
+ * Who calls: reclaim.c sends pages out, demand.c and object.c fetch them, anon.c gives slots
+ * back.
  *
  * Locks: vm_lock for areas, bits and anons. It is let go of while the disk works.
  */
@@ -232,8 +231,7 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
 
     if (slot == 0)
         return SWAP_NO_ROOM;
-    if (a->slot !=
-        0) /* its old bytes are stale: pages that leave together are to lie together */
+    if (a->slot != 0) /* stale; and pages that leave together are to lie together */
         swap_free(a->slot);
     a->slot = slot;
     f->busy = true;
@@ -342,8 +340,8 @@ read_header(struct block_device *dev, struct swap_header *h)
     int err = block_rw(dev, false, 0, virt_to_phys(h), PAGE_SIZE);
 
     if (err != 0)
-        return err;
-    if (memcmp(h->magic, "SWAPSPACE2", sizeof(h->magic)) != 0)
+        wrong = "its header cannot be read";
+    else if (memcmp(h->magic, "SWAPSPACE2", sizeof(h->magic)) != 0)
         wrong = "it has no swap signature: prepare it with mkswap";
     else if (h->version != 1)
         wrong = "its version is not 1";
@@ -355,7 +353,7 @@ read_header(struct block_device *dev, struct swap_header *h)
         wrong = "its list of bad pages is too long";
     if (wrong != NULL)
         kprintf("swap: %s is not used: %s\n", dev->name, wrong);
-    return wrong != NULL ? -EINVAL : 0;
+    return wrong != NULL && err == 0 ? -EINVAL : err;
 }
 
 static unsigned

@@ -258,6 +258,24 @@ connect_stream(const char *path, int flags, int fd)
     }
 }
 
+/* True if there is such a program, so that what execvp() did not find is what it needs. */
+static int
+is_there(const char *name)
+{
+    const char *path = strchr(name, '/') != NULL ? NULL : getenv("PATH");
+    char file[4096];
+
+    while (path != NULL && *path != '\0') {
+        int n = (int)strcspn(path, ":");
+
+        snprintf(file, sizeof(file), "%.*s/%s", n, path, name);
+        if (access(file, X_OK) == 0)
+            return 1;
+        path += path[n] == ':' ? n + 1 : n;
+    }
+    return strchr(name, '/') != NULL && access(name, X_OK) == 0;
+}
+
 /* In the child: becomes the program, or says why not as a shell does. */
 static void
 become(char **argv)
@@ -271,7 +289,12 @@ become(char **argv)
     execvp(argv[0], argv);
 
     int e = errno;
-    dprintf(2, "%s: %s\n", argv[0], e == ENOENT ? "not found" : strerror(e));
+    dprintf(2, "%s: %s\n", argv[0],
+            e != ENOENT ? strerror(e)
+            : is_there(argv[0])
+                ? "its loader or interpreter is not found: link it with -static, "
+                  "or --add what it needs"
+                : "not found");
     _exit(e == ENOENT ? NOT_FOUND : NOT_RUNNABLE);
 }
 

@@ -50,8 +50,8 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: patterns loop|chance|hot MIB\n");
         return 2;
     }
-    unsigned *m = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                       -1, 0);
+    unsigned *m =
+        mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED) {
         perror("mmap");
         return 1;

@@ -124,8 +124,11 @@ def build(need_iso):
     with open(os.path.join(BUILD, ".lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = ["make", "-s", "-C", ROOT, f"-j{os.cpu_count() or 2}", "kernel", "disk"]
-        result = subprocess.run(command + ["iso"] * need_iso, env=env, stdin=subprocess.DEVNULL,
-                                capture_output=True, text=True, check=False)
+        try:
+            result = subprocess.run(command + ["iso"] * need_iso, env=env, stdin=subprocess.DEVNULL,
+                                    capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise HostError("make is not installed") from error
     if result.returncode != 0:
         raise HostError("the build failed:\n" + (result.stdout + result.stderr).strip())
 

@@ -211,6 +211,8 @@ class Session:
             self.machine.stop()
             raise self._ended(machine.EXIT_ORDERLY)
         if self.opts.timeout and self.now - self.started > self.opts.timeout:
+            if self.opts.gdb:
+                raise End(verdict.TIMEOUT, f"timeout: {self.opts.timeout:g} seconds in the debugger are over")
             raise verdict.timeout(self.opts.timeout, self.machine)
         self._look()
 
