@@ -117,8 +117,8 @@ signal_if_member(struct process *p, void *arg)
 
     if (p->pgrp != q->pgrp)
         return;
-    signal_send_locked(p, SIGHUP, NULL);
-    signal_send_locked(p, SIGCONT, NULL);
+    (void)signal_send_locked(p, SIGHUP, NULL);
+    (void)signal_send_locked(p, SIGCONT, NULL);
 }
 
 /* @p was, or was a child of, the one that ends; @parent is, or was, its parent. */
@@ -149,7 +149,7 @@ tell_parent(struct process *p)
     p->no_zombie =
         p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
     if (p->exit_signal != 0)
-        signal_send_locked(parent, p->exit_signal, &info);
+        (void)signal_send_locked(parent, p->exit_signal, &info);
     waitq_wake_all(&parent->wait);
 }
 
@@ -178,7 +178,7 @@ orphan_children(struct process *p)
         list_push_back(&reaper->children, &child->sibling);
         if (child->state != PROCESS_ZOMBIE) {
             if (child->death_signal != 0)
-                signal_send_locked(child, child->death_signal, NULL);
+                (void)signal_send_locked(child, child->death_signal, NULL);
             tell_orphaned_group(child, p);
             continue;
         }

@@ -50,7 +50,7 @@ ring_limit(struct process *p, struct itimer *it, nsec_t now)
     uint64_t hard = p->rlimits[RLIMIT_CPU].hard;
 
     it->when = now + NSEC_PER_SEC;
-    signal_send_locked(p, now / NSEC_PER_SEC >= hard ? SIGKILL : SIGXCPU, NULL);
+    (void)signal_send_locked(p, now / NSEC_PER_SEC >= hard ? SIGKILL : SIGXCPU, NULL);
 }
 
 static void
@@ -61,7 +61,7 @@ ring(struct process *p, struct itimer *it, nsec_t now)
 
     /* Rings that were missed, or would come faster than they can be dealt with, are one. */
     it->when = it->interval != 0 ? MAX(it->when + it->interval, now + REAL_LEAST) : 0;
-    signal_send_locked(p, info.signo, &info);
+    (void)signal_send_locked(p, info.signo, &info);
 }
 
 static void

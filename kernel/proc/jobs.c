@@ -153,7 +153,7 @@ signal_member(struct process *p, void *arg)
         return;
     g->sent++;
     if (g->sig != 0)
-        signal_send_locked(p, g->sig, g->info);
+        (void)signal_send_locked(p, g->sig, g->info);
 }
 
 int
@@ -192,7 +192,7 @@ process_kill(pid_t pid, int sig, const struct siginfo *info)
     else if (!process_may_signal(p, sig))
         err = -EPERM;
     else if (sig != 0)
-        signal_send_locked(p, sig, info);
+        err = signal_send_locked(p, sig, info);
     spin_unlock(&proc_lock);
     return err;
 }

@@ -49,6 +49,7 @@ set_default_rlimits(struct rlimit *r)
     if (!boot_option("core", unused, sizeof(unused)))
         r[RLIMIT_CORE].soft = 0;
     r[RLIMIT_NOFILE] = (struct rlimit){FILES_DEFAULT, FILES_MAX};
+    r[RLIMIT_SIGPENDING] = (struct rlimit){SIGPENDING_MAX, SIGPENDING_MAX};
     r[RLIMIT_MEMLOCK] = (struct rlimit){8 * MIB, 8 * MIB};
 }
 
@@ -405,7 +406,7 @@ static void
 kill_if_in_space(struct process *p, void *arg)
 {
     if (space_of(p) == arg)
-        signal_send_locked(p, SIGKILL, NULL);
+        (void)signal_send_locked(p, SIGKILL, NULL);
 }
 
 int

@@ -18,6 +18,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/procfs_internal.h"
 #include "mm/kmalloc.h"
+#include "mm/space.h"
 
 #define TABLE_MAX      48   /* entries of one table: inode numbers are made of their places */
 #define FIRST_NUMBERED 1000 /* directory position of the entry named "0" */
@@ -77,6 +78,16 @@ proc_files(const struct proc_inode *i)
     return files;
 }
 
+/* @t is its user's alone, who is @c, and keeps no secrets from him. */
+static bool
+is_open_to(const struct thread *t, const struct cred *c)
+{
+    const struct cred *o = t->cred;
+
+    return (t->space == NULL || t->space->dumpable) &&
+           (o == NULL || (c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid));
+}
+
 int
 proc_may_look(const struct proc_inode *i)
 {
@@ -87,12 +98,17 @@ proc_may_look(const struct proc_inode *i)
     struct task *t = proc_task_locked(i);
     if (!proc_present_locked(i))
         err = -ESRCH;
-    else if (t != NULL && c != NULL && !cred_privileged_fs(c) && t->thread->cred != NULL &&
-             (c->fsuid != t->thread->cred->uid || c->fsuid != t->thread->cred->euid ||
-              c->fsuid != t->thread->cred->suid))
+    else if (t != NULL && i->process != current_process() && !cred_privileged_fs(c) &&
+             !is_open_to(t->thread, c))
         err = -EACCES;
     spin_unlock(&proc_lock);
     return err;
+}
+
+int
+proc_open_private(struct proc_inode *i, bool writes UNUSED)
+{
+    return proc_may_look(i);
 }
 
 /* ---- inodes ---- */

@@ -98,10 +98,11 @@ bool proc_present_locked(const struct proc_inode *i);
 struct files *proc_files(const struct proc_inode *i);
 
 /*
- * 0 if the current thread may look into @i's process (its owner, or
- * root), else -EACCES or -ESRCH.
+ * 0 if the current thread may look into @i's process (it is that process, or its owner if it may be
+ * dumped, or root), else -EACCES or -ESRCH. proc_open_private: the same, to be a node's open.
  */
 int proc_may_look(const struct proc_inode *i) MUST_CHECK;
+int proc_open_private(struct proc_inode *i, bool writes) MUST_CHECK;
 
 /* procfs_links.c: the mode that says how descriptor @i->fd is open; 0: it is closed. */
 mode_t proc_fd_mode(const struct proc_inode *i);

@@ -409,7 +409,10 @@ show_limits(struct proc_inode *i, struct text *t)
          .mode = PROC_LINK(0777),                                                             \
          .readlink = proc_read_cwd,                                                           \
          .follow = proc_follow_cwd},                                                          \
-        {.name = "environ", .mode = PROC_FILE(0400), .show = proc_show_environ},              \
+        {.name = "environ",                                                                   \
+         .mode = PROC_FILE(0400),                                                             \
+         .open = proc_open_private,                                                           \
+         .show = proc_show_environ},                                                          \
         {.name = "exe",                                                                       \
          .mode = PROC_LINK(0777),                                                             \
          .readlink = proc_read_exe,                                                           \
@@ -417,14 +420,20 @@ show_limits(struct proc_inode *i, struct text *t)
         {.name = "faults", .mode = PROC_FILE(0444), .show = proc_show_faults},                \
         {.name = "fd", .mode = PROC_DIR(0500), .numbers = PROC_FDS, .entry = &proc_fd_entry}, \
         {.name = "limits", .mode = PROC_FILE(0444), .show = show_limits},                     \
-        {.name = "maps", .mode = PROC_FILE(0444), .show = proc_show_maps},                    \
+        {.name = "maps",                                                                      \
+         .mode = PROC_FILE(0444),                                                             \
+         .open = proc_open_private,                                                           \
+         .show = proc_show_maps},                                                             \
         {.name = "mounts", .mode = PROC_FILE(0444), .show = proc_show_mounts},                \
         {.name = "pagemap", .mode = PROC_FILE(0400), .words = 1, .pages = proc_pagemap},      \
         {.name = "root",                                                                      \
          .mode = PROC_LINK(0777),                                                             \
          .readlink = proc_read_root,                                                          \
          .follow = proc_follow_root},                                                         \
-        {.name = "smaps", .mode = PROC_FILE(0444), .show = proc_show_smaps},                  \
+        {.name = "smaps",                                                                     \
+         .mode = PROC_FILE(0444),                                                             \
+         .open = proc_open_private,                                                           \
+         .show = proc_show_smaps},                                                            \
         {.name = "stat", .mode = PROC_FILE(0444), .show = show_stat},                         \
         {.name = "statm", .mode = PROC_FILE(0444), .show = proc_show_statm},                  \
         {.name = "status", .mode = PROC_FILE(0444), .show = show_status},                     \

@@ -14,6 +14,7 @@
 #include "kernel/proc/signal.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/arch/uaccess.h"
@@ -24,8 +25,6 @@
 #include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
-
-#define QUEUE_MAX 1024 /* queued real-time signals of one process or thread */
 
 struct sigqueued {
     struct list link;
@@ -72,6 +71,7 @@ void
 sigpending_init(struct sigpending *q)
 {
     q->set = 0;
+    q->length = 0;
     list_init(&q->queue);
 }
 
@@ -86,6 +86,7 @@ discard(struct sigpending *q, sigset_t set)
         if (!(SIGBIT(e->info.signo) & set))
             continue;
         list_del(&e->link);
+        q->length--;
         kfree(e);
     }
     q->set &= ~set;
@@ -125,29 +126,57 @@ signal_update_locked(struct task *t)
 
 /* ---- sending ---- */
 
-/*
- * Adds to a pending set; SIMPLE: without memory for its siginfo a signal is still
- * pending, as from the kernel.
- */
-static void
-enqueue(struct sigpending *q, int sig, const struct siginfo *info)
+/* How many are queued at @p and its threads. */
+static unsigned
+queue_length(const struct process *p)
 {
-    unsigned length = 0;
-    struct sigqueued *e;
+    const struct task *t;
+    unsigned n = p->pending.length;
+
+    list_for_each (t, &p->tasks, link)
+        n += t->pending.length;
+    return n;
+}
+
+/*
+ * What @p may have queued. Standard signals are not counted, unless sigqueue() made them: there
+ * is one of each at most. SIMPLE: Linux counts all processes of a user together.
+ */
+static unsigned
+queue_limit(const struct process *p, int sig, const struct siginfo *info)
+{
+    if (sig < SIGRTMIN && (info == NULL || info->code >= 0))
+        return UINT32_MAX;
+    return (unsigned)MIN(p->rlimits[RLIMIT_SIGPENDING].soft, SIGPENDING_MAX);
+}
+
+/*
+ * Adds to a pending set of @p. A signal that cannot be queued is pending all the same, without its
+ * siginfo, unless that would lose one: a real-time signal that was not sent with kill() is
+ * refused with -EAGAIN.
+ */
+static int
+enqueue(const struct process *p, struct sigpending *q, int sig, const struct siginfo *info)
+{
+    struct sigqueued *e = NULL;
 
     if (sig < SIGRTMIN && (q->set & SIGBIT(sig)))
-        return;
+        return 0;
+    if (queue_length(p) < queue_limit(p, sig, info))
+        e = kzalloc(sizeof(*e));
+    if (e == NULL && sig >= SIGRTMIN && info != NULL && info->code != SI_USER)
+        return -EAGAIN;
     q->set |= SIGBIT(sig);
-    list_for_each (e, &q->queue, link)
-        length++;
-    if (length >= QUEUE_MAX || (e = kzalloc(sizeof(*e))) == NULL)
-        return;
+    if (e == NULL)
+        return 0;
     if (info != NULL)
         e->info = *info;
     else
         e->info.code = SI_KERNEL;
     e->info.signo = sig;
     list_push_back(&q->queue, &e->link);
+    q->length++;
+    return 0;
 }
 
 /*
@@ -176,7 +205,7 @@ cancel_opposites(struct process *p, int sig)
                                        .child = {.pid = p->pid, .status = SIGCONT}};
 
                 if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-                    signal_send_locked(p->parent, SIGCHLD, &info);
+                    (void)signal_send_locked(p->parent, SIGCHLD, &info);
                 waitq_wake_all(&p->parent->wait);
             }
         }
@@ -194,23 +223,26 @@ dropped(struct process *p, int sig, sigset_t blocked)
     return !(blocked & SIGBIT(sig)) && signal_ignored_locked(p, sig);
 }
 
-void
+int
 signal_send_locked(struct process *p, int sig, const struct siginfo *info)
 {
     struct task *t, *taker = NULL;
+    int err;
 
     ASSERT(spin_held(&proc_lock) && sig >= 1 && sig <= NSIG);
     if (p->state == PROCESS_ZOMBIE || list_empty(&p->tasks))
-        return;
+        return 0;
     if (p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL)
-        return; /* init dies of nothing that it does not catch */
+        return 0; /* init dies of nothing that it does not catch */
     cancel_opposites(p, sig);
     list_for_each (t, &p->tasks, link)
         if (taker == NULL || (taker->blocked & SIGBIT(sig)))
             taker = t;
     if (dropped(p, sig, taker->blocked | taker->awaited))
-        return;
-    enqueue(&p->pending, sig, info);
+        return 0;
+    err = enqueue(p, &p->pending, sig, info);
+    if (err != 0)
+        return err;
     /* Who shares its memory (the parent of a vforked child) lives on and may wait for memory. */
     if (sig == SIGKILL && !process_shares_space_locked(p)) {
         list_for_each (t, &p->tasks, link)
@@ -220,23 +252,27 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     list_for_each (t, &p->tasks, link)
         if (!(t->blocked & SIGBIT(sig)))
             thread_interrupt(t->thread);
+    return 0;
 }
 
-void
+int
 signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 {
     cancel_opposites(t->process, sig);
     if (dropped(t->process, sig, t->blocked | t->awaited))
-        return;
-    enqueue(&t->pending, sig, info);
+        return 0;
+
+    int err = enqueue(t->process, &t->pending, sig, info);
+
     signal_update_locked(t);
+    return err;
 }
 
 void
 signal_send(struct process *p, int sig, const struct siginfo *info)
 {
     spin_lock(&proc_lock);
-    signal_send_locked(p, sig, info);
+    (void)signal_send_locked(p, sig, info);
     spin_unlock(&proc_lock);
 }
 
@@ -252,7 +288,7 @@ signal_force(int sig, const struct siginfo *info)
         t->blocked &= ~SIGBIT(sig);
     }
     discard(&t->pending, SIGBIT(sig));
-    enqueue(&t->pending, sig, info);
+    (void)enqueue(t->process, &t->pending, sig, info);
     signal_update_locked(t);
     spin_unlock(&proc_lock);
 }
@@ -345,10 +381,11 @@ dequeue(struct sigpending *q, sigset_t set, struct siginfo *info)
         else
             found = e;
     }
-    *info = (struct siginfo){.signo = sig, .code = SI_KERNEL};
+    *info = (struct siginfo){.signo = sig, .code = SI_USER};
     if (found != NULL) {
         *info = found->info;
         list_del(&found->link);
+        q->length--;
         kfree(found);
     }
     if (!more)
@@ -414,7 +451,7 @@ stop_here(int sig)
         p->report_continue = false;
         if (p->parent != NULL) {
             if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-                signal_send_locked(p->parent, SIGCHLD, &info);
+                (void)signal_send_locked(p->parent, SIGCHLD, &info);
             waitq_wake_all(&p->parent->wait);
         }
     }

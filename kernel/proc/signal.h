@@ -17,10 +17,13 @@ struct process;
 struct task;
 struct trapframe;
 
+#define SIGPENDING_MAX 1024 /* signals that can be queued at a process and its threads */
+
 #define UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
 struct sigpending {
     sigset_t set;
+    unsigned length;   /* of the queue */
     struct list queue; /* of struct sigqueued, oldest first */
 };
 
@@ -38,10 +41,11 @@ enum signal_default signal_default_action(int sig);
  * signal_send - send to a process: any thread of it may take it.
  * @info: NULL: from the kernel.  Any context but interrupts.
  * Locks: signal_send takes P; signal_send_locked wants it held.
+ * Returns: 0, or -EAGAIN: a real-time signal of sigqueue or tkill, and the queue is full.
  */
 void signal_send(struct process *p, int sig, const struct siginfo *info);
-void signal_send_locked(struct process *p, int sig, const struct siginfo *info);
-void signal_send_task_locked(struct task *t, int sig, const struct siginfo *info);
+int signal_send_locked(struct process *p, int sig, const struct siginfo *info);
+int signal_send_task_locked(struct task *t, int sig, const struct siginfo *info);
 
 /*
  * signal_force - a fault of the current thread: cannot be blocked or

@@ -247,7 +247,7 @@ send_to_task(pid_t tgid, pid_t tid, int sig, const struct siginfo *info)
     if (t != NULL && (tgid == -1 || t->process->pid == tgid)) {
         err = process_may_signal(t->process, sig) ? 0 : -EPERM;
         if (err == 0 && sig != 0)
-            signal_send_task_locked(t, sig, info);
+            err = signal_send_task_locked(t, sig, info);
     }
     spin_unlock(&proc_lock);
     return err;
