@@ -418,6 +418,10 @@ swap_on(struct block_device *dev, int priority)
     made.dev = dev;
     made.priority = priority;
     mutex_lock(&vm_lock);
+    for (unsigned i = 0; i < SWAP_AREAS && priority == SWAP_PRIORITY; i++)
+        if (areas[i].dev != NULL)
+            made.priority = MIN(made.priority, areas[i].priority);
+    made.priority -= priority == SWAP_PRIORITY;
     struct area *a = area_find(dev) == NULL ? area_find(NULL) : NULL;
 
     if (a != NULL)

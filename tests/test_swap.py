@@ -77,6 +77,21 @@ def test_a_clean_page_is_written_once(vm):
     assert int(run.out.split()[1]) < 400, run.out  # of 7680 pages that were read
 
 
+def test_areas_by_priority(vm):
+    """The area with the higher priority is filled first; one that leaves gives its pages to the others."""
+    script = ("awk 'NR > 1 {print $1, $5}' /proc/swaps; swapoff /dev/vdb; swapoff /dev/vdc; "
+              "/tests/swapon_refuses /dev/vdb 5; /tests/swapon_refuses /dev/vdc 7; awk 'NR > 1 {print $1, $5}' /proc/swaps | sort; "
+              "dd if=/dev/urandom of=/tmp/x bs=1M count=8 2>/dev/null; sum=$(md5sum </tmp/x); "
+              "/tests/more_than_memory 28 | tail -1; "
+              "used() { awk -v d=/dev/$1 '$1 == d {print $4}' /proc/swaps; }; "
+              "[ $(used vdc) -gt 1000 ] && [ $(used vdb) -lt $(used vdc) ] && echo the higher first; "
+              "swapoff /dev/vdc; echo $?; "
+              "[ \"$sum\" = \"$(md5sum </tmp/x)\" ] && echo same")
+    run = vm([BUSYBOX, "sh", "-c", script], mem="24M", swap="48M", options=["--swap", "32M", "--swap", "8M"]).ok()
+    assert run.out.splitlines() == ["/dev/vdb -2", "/dev/vdc -3", "/dev/vdd -4", "/dev/vdb 5", "/dev/vdc 7",
+                                    "/dev/vdd -4", "ok      the parent too", "the higher first", "0", "same"]
+
+
 def test_swapoff_brings_back(vm):
     """swapon, swapoff and their refusals, with pages of tmpfs out there."""
     script = ("cat /proc/swaps | wc -l; dd if=/dev/urandom of=/tmp/x bs=1M count=12 2>/dev/null; "

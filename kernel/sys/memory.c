@@ -21,7 +21,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 
-/* The disk that a path names. 0, or -EPERM, -ENOTBLK, and what walking the path says. */
+/* The disk that a path names. 0, or -EPERM, -EINVAL, -EISDIR, and what walking the path says. */
 static int
 find_disk(vaddr_t upath, struct block_device **dev)
 {
@@ -32,9 +32,10 @@ find_disk(vaddr_t upath, struct block_device **dev)
 
     if (err != 0)
         return err;
+    err = S_ISDIR(d->inode->mode) ? -EISDIR : -EINVAL;
     *dev = S_ISBLK(d->inode->mode) ? bdev_of_number(d->inode->rdev) : NULL;
     dentry_put(d);
-    return *dev != NULL ? 0 : -ENOTBLK; /* SIMPLE: no swap files */
+    return *dev != NULL ? 0 : err; /* SIMPLE: no swap files */
 }
 
 #define SWAP_FLAG_PREFER    0x8000

@@ -133,16 +133,21 @@ def build(need_iso):
         raise HostError("the build failed:\n" + (result.stdout + result.stderr).strip())
 
 
+def swap_names(opts):
+    """swap, swap2, swap3: /dev/vdb, vdc, vdd."""
+    return ["swap", "swap2", "swap3", "swap4"][:len(opts.swap)]
+
+
 def prepare_disks(folder, opts):
-    """Give the run its own root disk, with what --add names, and its swap disk."""
+    """Give the run its own root disk, with what --add names, and its swap disks."""
     root = folder.file("root.img")
     try:
         if opts.add or opts.block != 4096:
             image.make_with(TREE, opts.add, root, opts.block)
         else:
             image.copy_sparse(DISK, root)
-        if opts.swap:
-            image.make_swap(folder.file("swap.img"), opts.swap)
+        for name, size in zip(swap_names(opts), opts.swap):
+            image.make_swap(folder.file(name + ".img"), size)
     except image.ImageError as error:
         raise HostError(str(error)) from error
 
@@ -237,9 +242,9 @@ def error_rules(folder, disk, opts):
 
 
 def block_devices(folder, opts):
-    """The root disk and the swap disk, on virtio.  The disks live no longer than the run: no host flushes."""
+    """The root disk and the swap disks, on virtio.  The disks live no longer than the run: no host flushes."""
     argv = []
-    for name in ["root"] + ["swap"] * bool(opts.swap):
+    for name in ["root", *swap_names(opts)]:
         path, cache = folder.file(name + ".img"), "unsafe"
         file = f"file={path}"
         rules = error_rules(folder, name, opts)

@@ -6,6 +6,7 @@ import re
 from .machine import HostError
 
 UEFI_MEM = 64 << 20
+SWAPS = 4
 LEAST_SWAP = 40 << 10  # mkswap's own limit
 
 # What the kernel's options may be set to, where there is a choice: docs/options.md has them all.
@@ -137,7 +138,8 @@ def add_machine_options(parser):
     """The options that `run` and `boot` share."""
     group = parser.add_argument_group("the machine")
     group.add_argument("--mem", type=size, default=64 << 20, metavar="SIZE", help="RAM (default: 64M)")
-    group.add_argument("--swap", type=swap_size, metavar="SIZE|none", help="swap disk (default: none)")
+    group.add_argument("--swap", type=swap_size, action="append", default=[], metavar="SIZE|none",
+                       help="swap disk (default: none; repeatable, up to 4: the earlier are filled first)")
     group.add_argument("--cpus", type=positive(int), default=1, metavar="N", help="processors (default: 1)")
     group.add_argument("--seed", type=seed, metavar="N",
                        help="seed of every random choice in guest and QEMU (default: 1; with --realtime or kvm and "
@@ -218,6 +220,9 @@ def check_files(opts):
             raise HostError(f"--get {guest}:{host}: the guest's path must be absolute")
         if not os.path.isdir(os.path.dirname(os.path.abspath(host))):
             raise HostError(f"--get {guest}:{host}: the folder to copy to does not exist")
+    opts.swap = [size for size in opts.swap if size is not None]
+    if len(opts.swap) > SWAPS:
+        raise HostError(f"--swap: the kernel has places for {SWAPS} swap disks")
     for disk, kind, where, _ in opts.disk_error:
         if disk == "swap" and (not opts.swap or (where or "0").startswith("/")):
             raise HostError(f"--disk-error swap:{kind}: there is no such place without --swap, nor a file on it")
