@@ -79,8 +79,8 @@ def test_a_clean_page_is_written_once(vm):
 
 def test_areas_by_priority(vm):
     """The area with the higher priority is filled first; one that leaves gives its pages to the others."""
-    script = ("awk 'NR > 1 {print $1, $5}' /proc/swaps; swapoff /dev/vdb; swapoff /dev/vdc; "
-              "/tests/swapon_refuses /dev/vdb 5; /tests/swapon_refuses /dev/vdc 7; awk 'NR > 1 {print $1, $5}' /proc/swaps | sort; "
+    script = ("areas() { awk 'NR > 1 {print $1, $5}' /proc/swaps | sort; }; areas; swapoff /dev/vdb; swapoff /dev/vdc; "
+              "/tests/swapon_refuses /dev/vdb 5; /tests/swapon_refuses /dev/vdc 7; areas; "
               "dd if=/dev/urandom of=/tmp/x bs=1M count=8 2>/dev/null; sum=$(md5sum </tmp/x); "
               "/tests/more_than_memory 28 | tail -1; "
               "used() { awk -v d=/dev/$1 '$1 == d {print $4}' /proc/swaps; }; "
