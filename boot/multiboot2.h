@@ -1,6 +1,6 @@
 /*
- * multiboot2.h - what a multiboot2 loader hands over (Multiboot2 specification 3.6, "Boot
- * information format").
+ * multiboot2.h - what a multiboot2 loader hands over (Multiboot2 specification
+ * 3.6, "Boot information format").
  *
  * A list of tags, each beginning at a multiple of 8.  Only the tags that we read.
  */

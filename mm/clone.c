@@ -61,9 +61,8 @@ copy_region(struct space *child, const struct region *r)
 }
 
 /*
- * Lets go of vm_lock until there is memory again. space->lock stays: nobody else changes
- * the regions or the
- * table of private pages meanwhile, and the pager needs neither.
+ * Lets go of vm_lock until there is memory again. space->lock stays: nobody else changes the
+ * regions or the table of private pages meanwhile, and the pager needs neither.
  */
 static int
 wait_for_memory(struct space *parent, struct tlb_batch *b)

@@ -4,8 +4,8 @@
  *   - A frame is free, or has exactly one owner that says what it is for.
  *   - frame_alloc never sleeps and never reclaims: it says no, and its caller
  *     waits by the restart rule.
- *   - The last FRAME_RESERVE frames are for callers that free memory by using some
- *     (FRAME_URGENT).
+ *   - The last FRAME_RESERVE frames are for callers that free memory
+ *     by using some (FRAME_URGENT).
  *   - A descriptor is first touched when its frame is first allocated, so
  *     booting costs nothing per frame.
  *
@@ -56,10 +56,9 @@ STATIC_ASSERT(sizeof(struct frame) == 40);
 #define FRAME_URGENT 2U /* may dip into the reserve: pager, flusher, block layer */
 
 /*
- * Who may take the last frames: pages of programs and files leave FRAME_CUSHION more than
- * the kernel's own
- * objects do, so that a system call seldom fails for want of a small object while pages
- * could be reclaimed.
+ * Who may take the last frames: pages of programs and files leave FRAME_CUSHION more than the
+ * kernel's own objects do, so that a system call seldom fails for want of a small object while
+ * pages could be reclaimed.
  */
 #define FRAME_RESERVE 32
 #define FRAME_CUSHION 64
@@ -118,8 +117,8 @@ void frame_init(void);
 extern struct frame *frame_zero;
 
 /*
- * frame_boot_alloc - a zeroed frame before there are descriptors: for the kernel's own page
- * tables.
+ * frame_boot_alloc - a zeroed frame before there are descriptors: for the
+ * kernel's own page tables.
  * Never given back.  Panics when RAM is out.
  */
 paddr_t frame_boot_alloc(void);

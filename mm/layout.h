@@ -55,8 +55,8 @@ extern struct vitrine_layout vitrine_layout;
 /*
  * layout_draw - random places for the areas, or, with the option kaslr=off, the lowest ones.
  *
- * All but the direct map move at once: nothing is there yet.  That one is in use at its lowest
- * place (boot.asm).
+ * All but the direct map move at once: nothing is there yet.  That one is in use at
+ * its lowest place (boot.asm).
  * Returns: the direct map's new base, to be stored when it is mapped there.
  */
 vaddr_t layout_draw(void);

@@ -22,10 +22,9 @@ struct object;
 /* What a file system does for its files. All may sleep and are called with no lock held. */
 struct object_ops {
     /*
-     * Fill @n frames with the pages [index, index + n) (n <= OBJECT_CLUSTER); holes and
-     * what lies
-     * beyond the end of the file are zeros. Must not need the inode lock (a fault
-     * may come from inside a read).  Returns 0 or -EIO, -ENOMEM.
+     * Fill @n frames with the pages [index, index + n) (n <= OBJECT_CLUSTER); holes and what
+     * lies beyond the end of the file are zeros. Must not need the inode lock (a fault may come
+     * from inside a read).  Returns 0 or -EIO, -ENOMEM.
      */
     int (*read_pages)(struct object *o, pgidx_t index, struct frame **frames, unsigned n);
     /* Write @n frames to where prepare_write made room.  Returns 0 or -EIO. */
@@ -56,19 +55,18 @@ struct object {
     uint32_t refs; /* atomic */
     uint8_t kind;  /* enum object_kind */
     const struct object_ops *ops;
-    struct radix pages; /* V */
-    uint64_t size;      /* V to read, I and V to change: bytes */
-    uint64_t npages;    /* V: entries in pages */
-    uint64_t promised;  /* C: pages charged for shared memory, freed with it */
-    uint64_t ndirty;    /* V: dirty frames among them */
-    pgidx_t readahead;  /* V: page after the last one read in: a miss here is sequential */
-    struct list
-        dirty_link; /* V: in the flusher's list while ndirty > 0; SHM: in a list while npages > 0 */
-    unsigned writing;    /* V: write-outs in flight */
-    bool locked;         /* V: SHM_LOCK: reclaim leaves alone what is mapped */
-    bool private_mapped; /* A: a region maps it privately, or did: there may be copies */
-    bool write_error;    /* V: a write-back failed, and no object_sync has told so yet */
-    uint32_t id;         /* of memory without a file: what /proc shows as inode number */
+    struct radix pages;     /* V */
+    uint64_t size;          /* V to read, I and V to change: bytes */
+    uint64_t npages;        /* V: entries in pages */
+    uint64_t promised;      /* C: pages charged for shared memory, freed with it */
+    uint64_t ndirty;        /* V: dirty frames among them */
+    pgidx_t readahead;      /* V: page after the last one read in: a miss here is sequential */
+    struct list dirty_link; /* V: in a list: of dirty files; of SHM with pages */
+    unsigned writing;       /* V: write-outs in flight */
+    bool locked;            /* V: SHM_LOCK: reclaim leaves alone what is mapped */
+    bool private_mapped;    /* A: a region maps it privately, or did: there may be copies */
+    bool write_error;       /* V: a write-back failed, and no object_sync has told so yet */
+    uint32_t id;            /* of memory without a file: what /proc shows as inode number */
 };
 
 /*
@@ -100,8 +98,8 @@ void object_put(struct object *o);
 /*
  * object_get_page - the frame of page @index, filled and pinned.
  *
- * @overwrite: the caller will write the whole page, so a missing one is not read (it comes
- *   zeroed).
+ * @overwrite: the caller will write the whole page, so a missing one is not
+ *   read (it comes zeroed).
  * @out:       receives the frame; give it back with object_put_page.
  * Locks:   none of the VM's may be held; the inode lock may.  Sleeps.
  * Returns: 0, -EIO, -ENOMEM.  The size is not looked at.
@@ -170,8 +168,8 @@ object_beyond_end(const struct object *o, pgidx_t index)
 int object_find(struct object *o, pgidx_t index, struct frame **out);
 
 /*
- * The anon of page @index of shared memory, made at its first use. vm_lock held. NULL: no
- * memory.
+ * The anon of page @index of shared memory, made at its first use. vm_lock
+ * held. NULL: no memory.
  */
 struct anon *object_anon(struct object *o, pgidx_t index);
 

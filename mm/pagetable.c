@@ -1,11 +1,10 @@
 /*
  * pagetable.c - one four-level table: its entries, its tables, its walk.
  *
- * Level 4 is the root, level 1 holds the entries that map 4 KiB pages (Intel SDM
- * vol. 3A 4.5).  A table is a frame; tables of user spaces are counted in
- * pagetable->tables.  The kernel's half, entries 256 to 511 of the root, is
- * made once, before the first user table copies it, and its four
- * level-3 tables are shared by all.
+ * Level 4 is the root, level 1 holds the entries that map 4 KiB pages (Intel SDM vol. 3A 4.5).
+ * A table is a frame; tables of user spaces are counted in pagetable->tables.  The kernel's
+ * half, entries 256 to 511 of the root, is made once, before the first user table copies it,
+ * and its four level-3 tables are shared by all.
  *
  * What a page means is not known here: see rmap.c, which alone changes user entries.
  */

@@ -1,10 +1,10 @@
 /*
  * policy.h - which frame goes when memory is short: replacement policies behind one interface.
  *
- * A policy keeps the frames that may be taken away in an order of its own; the pager asks it
- * for the next candidate, judges whether that one can go at all, and then asks whether it
- * should be spared.  A candidate that stays must not be the next one again at once: next()
- * moves on.
+ * A policy keeps the frames that may be taken away in an order of its own; the pager
+ * asks it for the next candidate, judges whether that one can go at all, and then asks
+ * whether it should be spared.  A candidate that stays must not be the next one again at
+ * once: next() moves on.
  *
  *     reclaim_add --> enter --> [ the policy's order ] --> next --> spare? --> taken: leave
  *                                        ^                            |

@@ -11,18 +11,17 @@ typedef struct {
     uint64_t bits;
 } pte_t;
 
-#define PTE_P   (1UL << 0) /* present */
-#define PTE_W   (1UL << 1) /* writable */
-#define PTE_U   (1UL << 2) /* user mode may use it */
-#define PTE_PWT (1UL << 3) /* write-through */
-#define PTE_PCD (1UL << 4) /* cache disabled: device memory */
-#define PTE_A   (1UL << 5) /* accessed: set by the processor */
-#define PTE_D   (1UL << 6) /* dirty: set by the processor, in the last level */
-#define PTE_PS  (1UL << 7) /* maps 2 MiB (level 2) or 1 GiB (level 3) */
-#define PTE_G   (1UL << 8) /* global: survives a CR3 load */
-#define PTE_LOCKED \
-    (1UL << 9)             /* ours (the processor ignores it): reclaim leaves the page alone */
-#define PTE_NX (1UL << 63) /* no instruction fetch */
+#define PTE_P      (1UL << 0)  /* present */
+#define PTE_W      (1UL << 1)  /* writable */
+#define PTE_U      (1UL << 2)  /* user mode may use it */
+#define PTE_PWT    (1UL << 3)  /* write-through */
+#define PTE_PCD    (1UL << 4)  /* cache disabled: device memory */
+#define PTE_A      (1UL << 5)  /* accessed: set by the processor */
+#define PTE_D      (1UL << 6)  /* dirty: set by the processor, in the last level */
+#define PTE_PS     (1UL << 7)  /* maps 2 MiB (level 2) or 1 GiB (level 3) */
+#define PTE_G      (1UL << 8)  /* global: survives a CR3 load */
+#define PTE_LOCKED (1UL << 9)  /* ours, not the processor's: reclaim leaves the page alone */
+#define PTE_NX     (1UL << 63) /* no instruction fetch */
 
 #define PTE_ADDR   0x000ffffffffff000UL
 #define PTE_RIGHTS (PTE_W | PTE_U | PTE_NX | PTE_LOCKED)

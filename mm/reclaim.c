@@ -7,8 +7,8 @@
  * in one write.  Dirty pages of files are the flusher's: it writes them, so that the pager
  * finds them clean.
  *
- * Which frame goes is the replacement policy's choice (policy.h); whether it can go at all is
- * judged here.
+ * Which frame goes is the replacement policy's choice (policy.h); whether it can go at
+ * all is judged here.
  *
  * Who needs memory waits in reclaim_wait with no lock held.  If asking about every frame twice
  * frees nothing and nothing is being written, memory is out: the largest process is ended.

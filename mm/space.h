@@ -69,8 +69,8 @@ struct space {
     vaddr_t mmap_base; /* mappings are placed below */
     vaddr_t brk_start, brk;
     vaddr_t stack_top;
-    vaddr_t arg_start, arg_end, env_start,
-        env_end; /* strings of /proc/PID/cmdline and environ */
+    vaddr_t arg_start, arg_end; /* strings of /proc/PID/cmdline */
+    vaddr_t env_start, env_end; /* and environ */
     vaddr_t code_start, code_end;
     uint64_t auxv[AUXV_WORDS]; /* as the program was given it */
     /* RLIMIT_STACK, _DATA, _AS, _MEMLOCK in bytes; the last is UINT64_MAX for the privileged. */

@@ -9,8 +9,8 @@
  *
  * Page 0 is the header, so slot 0 means none.
  *
- * Who calls: reclaim.c sends pages out, demand.c and object.c fetch them, anon.c gives slots
- * back.
+ * Who calls: reclaim.c sends pages out, demand.c and object.c fetch them,
+ * anon.c gives slots back.
  *
  * Locks: vm_lock for areas, bits and anons. It is let go of while the disk works.
  */

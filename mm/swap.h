@@ -3,11 +3,10 @@
  *
  *   - A slot is a page-sized place on a swap disk. It belongs to one anon, however many
  *     processes share that.
- *   - Pages travel in clusters: up to SWAP_CLUSTER frames to or from neighbouring slots in
- *     one request.
+ *   - Pages travel in clusters: up to SWAP_CLUSTER frames to or from neighbouring
+ *     slots in one request.
  *   - A frame that travels is busy, and mapped nowhere: the pager unmaps it before it is
- *     written, for a store
- *     in between would be lost.
+ *     written, for a store in between would be lost.
  *
  * Locks: V = vm_lock for slots and anons; the disk is used with no lock held.
  */
@@ -49,9 +48,9 @@ enum swap_add swap_out_add(struct swap_cluster *c, struct anon *a);
 void swap_out_start(struct swap_cluster *c, struct block_request *req);
 
 /*
- * swap_out_finish - wait until a started cluster is written, free its frames, leave it empty.
- * No lock held; sleeps.  A page that cannot be written stays in memory, and its slot is never
- * used again.
+ * swap_out_finish - wait until a started cluster is written, free its frames, leave it
+ * empty.  No lock held; sleeps.  A page that cannot be written stays in memory, and its slot
+ * is never used again.
  * Returns: the frames that became free.
  */
 unsigned swap_out_finish(struct swap_cluster *c, struct block_request *req);

@@ -197,8 +197,8 @@ read_aml_byte(const uint8_t **p, const uint8_t *end, uint8_t *value)
 }
 
 /*
- * @p: behind the name.  PackageOp, its length in 1 to 4 bytes, the count of elements, the
- * elements.
+ * @p: behind the name.  PackageOp, its length in 1 to 4 bytes, the count
+ * of elements, the elements.
  */
 static bool
 read_s5(const uint8_t *p, const uint8_t *end)

@@ -1,6 +1,6 @@
 /*
- * apic.h - the local APIC: this processor's own interrupts, its timer, and messages to the
- * others.
+ * apic.h - the local APIC: this processor's own interrupts, its timer, and
+ * messages to the others.
  *
  * All but apic_init() is for the CPU that calls it.
  */
@@ -16,8 +16,8 @@
 void apic_init(void *(*map)(paddr_t pa, size_t len));
 
 /*
- * Enables the local APIC of the calling CPU; apic_init() did it for the boot CPU. Sets
- * this_cpu()->apic_id.
+ * Enables the local APIC of the calling CPU; apic_init() did it for the
+ * boot CPU. Sets this_cpu()->apic_id.
  */
 void apic_init_cpu(void);
 

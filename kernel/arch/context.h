@@ -14,8 +14,8 @@ struct context {
 };
 
 /*
- * context_init - make a stack that, when first switched to, calls @entry(@arg) with interrupts
- * off.
+ * context_init - make a stack that, when first switched to, calls
+ * @entry(@arg) with interrupts off.
  * @top: 16-byte-aligned end of the stack.
  */
 void context_init(struct context *c, vaddr_t top, void (*entry)(void *), void *arg);

@@ -1,6 +1,6 @@
 /*
- * cpu.c - turning a processor that boot.asm brought into long mode into one that the kernel
- * can trust.
+ * cpu.c - turning a processor that boot.asm brought into long mode into one that
+ * the kernel can trust.
  *
  * Owns the GDT, the TSS and the stacks of the three exceptions that cannot use the
  * thread's own (#DF, NMI, #MC), the control registers, and what CPUID said.  A bit of
@@ -51,8 +51,8 @@
 #define CR4_SMAP       (1UL << 21)
 
 /*
- * Memory types by PWT (bit 0) and PCD (bit 1): WB, WC, UC-, UC; only the second is not the
- * reset value.
+ * Memory types by PWT (bit 0) and PCD (bit 1): WB, WC, UC-, UC; only the second is
+ * not the reset value.
  */
 #define PAT_VALUE 0x0007040600070106UL
 
@@ -207,8 +207,8 @@ make_gdt(struct cpu_arch *a)
 }
 
 /*
- * Loads the GDT and every segment register; this clears GS's base, so it comes before that is
- * set.
+ * Loads the GDT and every segment register; this clears GS's base, so it comes
+ * before that is set.
  */
 static void
 load_gdt(struct cpu_arch *a)
@@ -312,8 +312,8 @@ cpu_get_user_gs(void)
 }
 
 /*
- * Intel SDM vol. 1, 7.3.17: RDSEED and RDRAND may have nothing to give; carry is set when they
- * do.
+ * Intel SDM vol. 1, 7.3.17: RDSEED and RDRAND may have nothing to give; carry is
+ * set when they do.
  */
 static bool
 hardware_random(uint64_t *v)
@@ -330,8 +330,8 @@ hardware_random(uint64_t *v)
 }
 
 /*
- * SplitMix64's finalizer (Steele, Lea, Flood 2014): each bit of the sum reaches every bit of
- * the result.
+ * SplitMix64's finalizer (Steele, Lea, Flood 2014): each bit of the sum reaches every
+ * bit of the result.
  */
 static uint64_t
 stir(uint64_t x)

@@ -36,8 +36,8 @@ STATIC_ASSERT(offsetof(struct cpu, user_rsp) == 16);
 STATIC_ASSERT(offsetof(struct cpu, current) == 24);
 
 /*
- * The CPU that this runs on.  Stable only with interrupts off or in a thread that cannot
- * migrate.
+ * The CPU that this runs on.  Stable only with interrupts off or in a
+ * thread that cannot migrate.
  */
 static inline struct cpu *
 this_cpu(void)
@@ -85,8 +85,8 @@ void cpu_init(struct cpu *c, unsigned id);
 
 /*
  * cpu_set_kernel_stack - where the next entry from user mode puts its frame.
- * @top: 16-byte-aligned end of the thread's kernel stack (goes to TSS.RSP0 and
- *       cpu->kernel_stack).
+ * @top: 16-byte-aligned end of the thread's kernel stack (goes
+ *       to TSS.RSP0 and cpu->kernel_stack).
  */
 void cpu_set_kernel_stack(vaddr_t top);
 

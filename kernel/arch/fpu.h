@@ -2,8 +2,7 @@
  * fpu.h - x87, SSE and AVX state of a thread.
  *
  * Saved and restored at every context switch.  The area is in XSAVE's standard format (Intel
- * SDM vol. 1, 13.4) when the processor has XSAVE,
- * else FXSAVE's 512 bytes.
+ * SDM vol. 1, 13.4) when the processor has XSAVE, else FXSAVE's 512 bytes.
  */
 #pragma once
 
@@ -25,8 +24,7 @@ void fpu_restore(const void *area);
 void fpu_init_area(void *area);
 
 /*
- * fpu_sanitize - make an area that came from user memory safe to restore:
- * reserved bits of MXCSR and of the XSAVE header cleared.  Returns 0, or -EINVAL if it is
- * beyond mending.
+ * fpu_sanitize - make an area that came from user memory safe to restore: reserved bits of
+ * MXCSR and of the XSAVE header cleared.  Returns 0, or -EINVAL if it is beyond mending.
  */
 int fpu_sanitize(void *area) MUST_CHECK;

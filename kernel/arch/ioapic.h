@@ -6,8 +6,8 @@
 #include "kernel/lib/types.h"
 
 /*
- * Maps every I/O APIC of acpi_info with @map and masks all inputs.  Panics if one cannot be
- * mapped.
+ * Maps every I/O APIC of acpi_info with @map and masks all inputs.  Panics if
+ * one cannot be mapped.
  */
 void ioapic_init(void *(*map)(paddr_t pa, size_t len));
 

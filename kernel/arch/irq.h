@@ -6,8 +6,7 @@
 #include "kernel/arch/trap.h"
 
 /*
- * Calls the device handler of @vector and tells the local APIC that it is done. Interrupts
- * off.
+ * Calls the device handler of @vector and tells the local APIC that it is done. Interrupts off.
  */
 void irq_dispatch(unsigned vector);
 

@@ -89,8 +89,8 @@ print_address(uint64_t addr, bool after_call)
 }
 
 /*
- * A frame pointer must lie in the kernel's half, be aligned, and lie above the frame that it
- * came from.
+ * A frame pointer must lie in the kernel's half, be aligned, and lie above the frame
+ * that it came from.
  */
 static bool
 frame_plausible(uint64_t rbp, uint64_t previous)

@@ -1,10 +1,10 @@
 /*
  * spinlock.h - mutual exclusion for a few instructions.
  *
- *   - Held with interrupts off on this CPU; never across anything that sleeps or touches
- *     user memory.
- *   - Locks nest: interrupts come back when the outermost one is let go, if they were on
- *     before.
+ *   - Held with interrupts off on this CPU; never across anything that sleeps
+ *     or touches user memory.
+ *   - Locks nest: interrupts come back when the outermost one is let go, if
+ *     they were on before.
  *   - Taking a lock twice, or letting go of one that this CPU does not hold, is a panic.
  */
 #pragma once

@@ -1,6 +1,6 @@
 /*
- * identity.h - the names by which the machine and the kernel go: uname(),
- * sethostname(), /proc/sys/kernel.
+ * identity.h - the names by which the machine and the kernel
+ * go: uname(), sethostname(), /proc/sys/kernel.
  *
  * The kernel's name is "Linux" because programs ask whether the system calls are Linux's, and
  * they are; glibc refuses to start on a release below 3.2.0.

@@ -180,8 +180,8 @@ enqueue(const struct process *p, struct sigpending *q, int sig, const struct sig
 }
 
 /*
- * Stop signals and SIGCONT undo each other when they are sent,
- * whatever is done about them later.
+ * Stop signals and SIGCONT undo each other when they are sent, whatever is
+ * done about them later.
  */
 static void
 cancel_opposites(struct process *p, int sig)

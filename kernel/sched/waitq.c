@@ -1,9 +1,8 @@
 /*
  * waitq.c - queues of threads that wait for something.
  *
- * A queue only knows who to wake; that the thing waited for is true, the
- * sleeper sees for itself (wait_event in waitq.h).  Lock order: the queue's lock, then the
- * run queue's.
+ * A queue only knows who to wake; that the thing waited for is true, the sleeper sees for
+ * itself (wait_event in waitq.h).  Lock order: the queue's lock, then the run queue's.
  */
 #include "kernel/sched/waitq.h"
 

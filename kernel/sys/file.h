@@ -1,8 +1,8 @@
 /*
  * file.h - the system calls on files: one handler for each, as syscall.h describes them.
  *
- * The contracts are those of the Linux manual pages of section 2; docs/syscalls.md names the
- * differences.
+ * The contracts are those of the Linux manual pages of section 2;
+ * docs/syscalls.md names the differences.
  */
 #pragma once
 

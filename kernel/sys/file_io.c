@@ -167,8 +167,8 @@ sys_lseek(const uint64_t a[6])
 }
 
 /*
- * Moves up to @count bytes by way of @buf (a page). *pos: where to read, moved by what was
- * written.
+ * Moves up to @count bytes by way of @buf (a page). *pos: where to read, moved
+ * by what was written.
  */
 static int64_t
 send(struct file *out, struct file *in, off_t *pos, size_t count, char *buf)

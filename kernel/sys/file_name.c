@@ -1,6 +1,6 @@
 /*
- * file_name.c - names and directories: making, removing, moving and listing them, and where one
- * stands.
+ * file_name.c - names and directories: making, removing, moving and listing them,
+ * and where one stands.
  *
  * Most of the work is in fs/path_ops.c; here are the calls' many forms.
  */

@@ -5,9 +5,8 @@
  * its file, so that the queue it stands in lives as long as the wait.
  *
  * One round: enter every queue (first round only), ask every file, sleep if none is ready.  The
- * thread is
- * "preparing to sleep" while it asks, so a wake-up that comes meanwhile makes the sleep return
- * at once.
+ * thread is "preparing to sleep" while it asks, so a wake-up that comes meanwhile makes the
+ * sleep return at once.
  */
 #include "kernel/sys/file.h"
 

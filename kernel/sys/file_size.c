@@ -1,6 +1,6 @@
 /*
- * file_size.c - how long files are and when they reach the disk: truncate, fallocate, fsync,
- * sync.
+ * file_size.c - how long files are and when they reach the disk:
+ * truncate, fallocate, fsync, sync.
  */
 #include "kernel/sys/file.h"
 
@@ -60,8 +60,8 @@ sys_ftruncate(const uint64_t a[6])
 }
 
 /*
- * Gives page @index its place. Its bytes come first: a place on the disk holds old ones. I
- * held.
+ * Gives page @index its place. Its bytes come first: a place on the disk holds
+ * old ones. I held.
  */
 static int
 allocate_page(struct object *o, pgidx_t index)

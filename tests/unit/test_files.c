@@ -436,11 +436,6 @@ object_retire(struct object *o)
     return true;
 }
 
-void
-object_drop_clean(struct object *o UNUSED, pgidx_t start UNUSED, pgidx_t end UNUSED)
-{
-}
-
 int
 object_sync(struct object *o UNUSED, pgidx_t start UNUSED, pgidx_t end UNUSED)
 {
