@@ -71,7 +71,7 @@ wait_for_memory(struct space *parent, struct tlb_batch *b)
     tlb_flush(b);
     mutex_unlock(&vm_lock);
 
-    int err = reclaim_wait(parent);
+    int err = reclaim_ask(parent);
 
     mutex_lock(&vm_lock);
     return err;
