@@ -47,6 +47,8 @@
 #define FLUSH_WAIT     (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
 #define SWAP_IN_FLIGHT 4   /* departures: one collects while the disk writes the others */
 #define SCAN_STEPS     256 /* frames that the pager looks at before it lets others run */
+#define MEAGRE         8   /* frames: a turn that frees fewer and leaves none is of no use; */
+#define MEAGRE_TURNS   32  /* so many in a row are the end */
 
 /*
  * What a page may need at once: its frame, page tables, nodes of tables.
@@ -64,11 +66,12 @@ static unsigned asking;      /* of these, in reclaim_ask (atomic) */
 static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
 static uint64_t flush_wanted, flush_done;
 static uint64_t drop_wanted, drop_done;
-static uint64_t added;       /* V: frames that were ever put into the queue */
-static uint64_t fruitless;   /* V: what added was when a turn last freed nothing */
-static uint64_t cache_floor; /* frames of files that are left alone: see above */
-static bool hopeless;        /* the last turn found nothing at all, */
-static bool refusing;        /* or nothing for those who ask */
+static uint64_t added;        /* V: frames that were ever put into the queue */
+static uint64_t fruitless;    /* V: what added was when a turn last freed nothing */
+static uint64_t cache_floor;  /* frames of files that are left alone: see above */
+static unsigned meagre_turns; /* in a row */
+static bool hopeless;         /* the last turn found nothing at all, */
+static bool refusing;         /* or nothing for those who ask */
 static struct reclaim_stats stats;
 static int (*kill_largest)(bool spare_small);
 static void (*shrink)(void);
@@ -277,6 +280,7 @@ out_of_memory(void)
     bool spare_small = asking >= waiting || (asking > 0 && !refusing);
     int ended = kill_largest == NULL ? -1 : kill_largest(spare_small);
 
+    meagre_turns = 0;
     refusing = ended < 0;
     hopeless = ended < 0 && !spare_small;
     stats.oom_kills += ended > 0;
@@ -297,13 +301,19 @@ pager_turn(void)
 {
     const struct goal goal = {.free = stats.high, .floor = cache_floor};
     uint64_t free_before = frame_free_count();
+    uint64_t freed = reclaim_round(&goal);
+    bool useless = freed < MEAGRE && frame_free_count() <= FRAMES_SPENT;
 
-    if (reclaim_round(&goal) == 0) {
+    /* A page that is read in, taken before it is mapped, and read in again is no progress. */
+    meagre_turns = useless ? meagre_turns + 1 : 0;
+    if (freed == 0 || meagre_turns >= MEAGRE_TURNS) {
         /* Not for ever: the flusher may need a file's lock, whose holder waits for memory. */
         flush_and_wait(clock_now() + FLUSH_WAIT);
         fruitless = added;
-        if (reclaim_round(&goal) == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
-            frame_free_count() <= free_before)
+        freed = reclaim_round(&goal);
+        if (frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
+            (meagre_turns >= MEAGRE_TURNS ? freed < MEAGRE
+                                          : freed == 0 && frame_free_count() <= free_before))
             out_of_memory();
     } else {
         hopeless = refusing = false;
