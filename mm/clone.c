@@ -119,7 +119,7 @@ clone_regions(struct space *child, struct space *parent)
         if (r->dont_fork)
             continue;
         err = copy_region(child, r);
-        if (err == 0 && !r->shared) {
+        if (err == 0 && !r->shared && !r->wipe_on_fork) {
             write_protect(parent, r, &b);
             err = share_pages(child, parent, r, &b);
         }
