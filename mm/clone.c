@@ -70,7 +70,7 @@ wait_for_memory(struct space *parent, struct tlb_batch *b)
     tlb_flush(b);
     mutex_unlock(&vm_lock);
 
-    int err = reclaim_wait(parent);
+    int err = reclaim_ask(parent);
 
     mutex_lock(&vm_lock);
     return err;
@@ -118,7 +118,7 @@ clone_regions(struct space *child, struct space *parent)
         if (r->dont_fork)
             continue;
         err = copy_region(child, r);
-        if (err == 0 && !r->shared) {
+        if (err == 0 && !r->shared && !r->wipe_on_fork) {
             write_protect(parent, r, &b);
             err = share_pages(child, parent, r, &b);
         }

@@ -15,6 +15,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
+#include "kernel/sched/sched.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/fault.h"
@@ -426,28 +427,73 @@ judge_giving_up(struct space *s, vaddr_t start, vaddr_t end, int advice)
     return 0;
 }
 
-/* MADV_DONTFORK, MADV_DONTDUMP and their opposites: a mark on the regions. */
+/* A mark on one region. 0, or -EINVAL: only private memory without a file can be wiped. */
+static int
+mark_region(struct region *r, int advice)
+{
+    switch (advice) {
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+        r->dont_fork = advice == MADV_DONTFORK;
+        return 0;
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+        r->dont_dump = advice == MADV_DONTDUMP;
+        return 0;
+    default:
+        if (advice == MADV_WIPEONFORK && (r->shared || r->object != NULL))
+            return -EINVAL;
+        r->wipe_on_fork = advice == MADV_WIPEONFORK;
+        return 0;
+    }
+}
+
+/* MADV_DONTFORK, MADV_DONTDUMP, MADV_WIPEONFORK and their opposites. */
 static int
 mark_regions(struct space *s, vaddr_t start, vaddr_t end, int advice)
 {
+    int err = 0;
+
     if (space_isolate(s, start, end) != 0)
         return -ENOMEM;
-    for (struct region *r = space_find_from(s, start); r != NULL && r->start < end;
-         r = region_next(s, r)) {
-        if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
-            r->dont_fork = advice == MADV_DONTFORK;
-        else
-            r->dont_dump = advice == MADV_DONTDUMP;
-    }
+    for (struct region *r = space_find_from(s, start); err == 0 && r != NULL && r->start < end;
+         r = region_next(s, r))
+        err = mark_region(r, advice);
     space_merge_range(s, start, end);
-    return 0;
+    return err;
 }
 
 static bool
 is_mark(int advice)
 {
-    return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_DONTDUMP ||
-           advice == MADV_DODUMP;
+    return advice == MADV_DONTFORK || advice == MADV_DOFORK ||
+           (advice >= MADV_DONTDUMP && advice <= MADV_KEEPONFORK);
+}
+
+static bool
+is_populate(int advice)
+{
+    return advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+}
+
+/* The faults that reading or writing each page would take, now. */
+static int
+populate(struct space *s, vaddr_t start, vaddr_t end, unsigned access)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        switch (vm_fault(s, va, access)) {
+        case FAULT_DONE:
+            break;
+        case FAULT_ACCERR:
+            return -EINVAL;
+        case FAULT_BUSERR:
+            return -EFAULT;
+        default:
+            return -ENOMEM;
+        }
+        sched_preempt(); /* the range may be all there is */
+    }
+    return 0;
 }
 
 /* Advice that is understood and has no effect on what a program sees. */
@@ -467,12 +513,15 @@ vm_madvise(struct space *s, vaddr_t addr, uint64_t len, int advice)
 
     if (!page_aligned(addr))
         return -EINVAL;
-    if (!is_hint(advice) && !is_mark(advice) && advice != MADV_DONTNEED && advice != MADV_FREE)
+    if (!is_hint(advice) && !is_mark(advice) && !is_populate(advice) &&
+        advice != MADV_DONTNEED && advice != MADV_FREE)
         return -EINVAL;
     if (len == 0)
         return 0;
     if (judge_range(addr, len, &end) != 0)
         return -EINVAL;
+    if (is_populate(advice))
+        return populate(s, addr, end, advice == MADV_POPULATE_READ ? PROT_READ : PROT_WRITE);
 
     mutex_lock(&s->lock);
     bool hole = !all_mapped(s, addr, end);

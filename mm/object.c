@@ -386,6 +386,15 @@ try_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out
     return pin(f, out);
 }
 
+/* A write to a file in memory can be refused; what is read from a disk must be somewhere. */
+static int
+wait_for_memory(const struct object *o)
+{
+    struct space *s = current_thread()->space;
+
+    return o->kind == OBJECT_SHM ? reclaim_ask(s) : reclaim_wait(s);
+}
+
 int
 object_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **out)
 {
@@ -405,7 +414,7 @@ object_get_page(struct object *o, pgidx_t index, bool overwrite, struct frame **
             if (err == 0)
                 continue;
         }
-        if (err == -ENOMEM && reclaim_wait(current_thread()->space) == 0)
+        if (err == -ENOMEM && wait_for_memory(o) == 0)
             continue;
         return err;
     }

@@ -12,6 +12,8 @@
  *
  * Who needs memory waits in reclaim_wait with no lock held.  If asking about every frame twice
  * frees nothing and nothing is being written, memory is out: the largest process is ended.
+ * Who can do without waits in reclaim_ask: for that one only a large process goes, and if there
+ * is none, it is told so.  Else a crowd that forks would end all others one by one.
  *
  * The last few frames of files are not taken: they are the code that is running, and
  * without them the machine would do nothing but read it in again, for ever short of memory
@@ -45,6 +47,8 @@
 #define FLUSH_WAIT     (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
 #define SWAP_IN_FLIGHT 4   /* departures: one collects while the disk writes the others */
 #define SCAN_STEPS     256 /* frames that the pager looks at before it lets others run */
+#define MEAGRE         8   /* frames: a turn that frees fewer and leaves none is of no use; */
+#define MEAGRE_TURNS   32  /* so many in a row are the end */
 
 /*
  * What a page may need at once: its frame, page tables, nodes of tables.
@@ -57,20 +61,23 @@ static uint64_t queue_length, file_frames; /* V: frames that the policy has; tho
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
 static struct waitq memory_freed = WAITQ_INIT(memory_freed);
-static unsigned waiting;     /* threads in reclaim_wait (atomic) */
+static unsigned waiting;     /* threads in reclaim_wait and reclaim_ask (atomic) */
+static unsigned asking;      /* of these, in reclaim_ask (atomic) */
 static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
 static uint64_t flush_wanted, flush_done;
 static uint64_t drop_wanted, drop_done;
-static uint64_t added;       /* V: frames that were ever put into the queue */
-static uint64_t fruitless;   /* V: what added was when a turn last freed nothing */
-static uint64_t cache_floor; /* frames of files that are left alone: see above */
-static bool hopeless;        /* the last turn found nothing at all */
+static uint64_t added;        /* V: frames that were ever put into the queue */
+static uint64_t fruitless;    /* V: what added was when a turn last freed nothing */
+static uint64_t cache_floor;  /* frames of files that are left alone: see above */
+static unsigned meagre_turns; /* in a row */
+static bool hopeless;         /* the last turn found nothing at all, */
+static bool refusing;         /* or nothing for those who ask */
 static struct reclaim_stats stats;
-static int (*kill_largest)(void);
+static int (*kill_largest)(bool spare_small);
 static void (*shrink)(void);
 
 void
-reclaim_set_hooks(int (*kill_largest_fn)(void), void (*shrink_fn)(void))
+reclaim_set_hooks(int (*kill_largest_fn)(bool spare_small), void (*shrink_fn)(void))
 {
     kill_largest = kill_largest_fn;
     shrink = shrink_fn;
@@ -264,6 +271,28 @@ flush_and_wait(nsec_t deadline)
 }
 
 /*
+ * Ends a process.  Those who ask are refused before a small one goes: what they give back may be
+ * enough for those who cannot do without.
+ */
+static void
+out_of_memory(void)
+{
+    bool spare_small = asking >= waiting || (asking > 0 && !refusing);
+    int ended = kill_largest == NULL ? -1 : kill_largest(spare_small);
+
+    meagre_turns = 0;
+    refusing = ended < 0;
+    hopeless = ended < 0 && !spare_small;
+    stats.oom_kills += ended > 0;
+    /*
+     * Who was ended, or refused, has to run to give its memory back; those that wait must not be
+     * in its way.
+     */
+    if (!hopeless)
+        sched_sleep_until(clock_now() + VICTIM_TIME);
+}
+
+/*
  * One turn of work for the pager: reclaim; if that gave nothing, have dirty pages written; if
  * that neither, end a process.
  */
@@ -272,26 +301,22 @@ pager_turn(void)
 {
     const struct goal goal = {.free = stats.high, .floor = cache_floor};
     uint64_t free_before = frame_free_count();
+    uint64_t freed = reclaim_round(&goal);
+    bool useless = freed < MEAGRE && frame_free_count() <= FRAMES_SPENT;
 
-    if (reclaim_round(&goal) == 0) {
+    /* A page that is read in, taken before it is mapped, and read in again is no progress. */
+    meagre_turns = useless ? meagre_turns + 1 : 0;
+    if (freed == 0 || meagre_turns >= MEAGRE_TURNS) {
         /* Not for ever: the flusher may need a file's lock, whose holder waits for memory. */
         flush_and_wait(clock_now() + FLUSH_WAIT);
         fruitless = added;
-        if (reclaim_round(&goal) == 0 && frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
-            frame_free_count() <= free_before) {
-            int ended = kill_largest == NULL ? -1 : kill_largest();
-
-            hopeless = ended < 0;
-            stats.oom_kills += ended > 0;
-            /*
-             * The one that was ended has to run to give its memory back; those that
-             * wait must not be in its way.
-             */
-            if (!hopeless)
-                sched_sleep_until(clock_now() + VICTIM_TIME);
-        }
+        freed = reclaim_round(&goal);
+        if (frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
+            (meagre_turns >= MEAGRE_TURNS ? freed < MEAGRE
+                                          : freed == 0 && frame_free_count() <= free_before))
+            out_of_memory();
     } else {
-        hopeless = false;
+        hopeless = refusing = false;
     }
     __atomic_add_fetch(&round_count, 1, __ATOMIC_SEQ_CST);
     waitq_wake_all(&memory_freed);
@@ -362,8 +387,9 @@ reclaim_dirtied(void)
     waitq_wake_all(&flusher_wake);
 }
 
-int
-reclaim_wait(struct space *s)
+/* Waits for a turn of the pager to end. -ENOMEM: at once, for who must not wait. */
+static int
+wait_turn(struct space *s)
 {
     uint64_t seen = READ_ONCE(round_count);
 
@@ -374,10 +400,26 @@ reclaim_wait(struct space *s)
     wait_event(&memory_freed,
                READ_ONCE(round_count) != seen || (s != NULL && READ_ONCE(s->dying)));
     __atomic_sub_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
+    return s != NULL && s->dying ? -ENOMEM : 0;
+}
 
-    bool give_up = (s != NULL && s->dying) || (hopeless && frame_free_count() <= FRAMES_SPENT);
+int
+reclaim_wait(struct space *s)
+{
+    int err = wait_turn(s);
 
-    return give_up ? -ENOMEM : 0;
+    return err == 0 && hopeless && frame_free_count() <= FRAMES_SPENT ? -ENOMEM : err;
+}
+
+int
+reclaim_ask(struct space *s)
+{
+    __atomic_add_fetch(&asking, 1, __ATOMIC_SEQ_CST);
+
+    int err = wait_turn(s);
+
+    __atomic_sub_fetch(&asking, 1, __ATOMIC_SEQ_CST);
+    return err == 0 && refusing && frame_free_count() <= FRAMES_SPENT ? -ENOMEM : err;
 }
 
 void
@@ -386,7 +428,7 @@ reclaim_throttle(void)
     if (current_thread()->frees_memory)
         return;
     if (frame_free_count() < stats.low && queue_length > 0 &&
-        reclaim_wait(current_thread()->space) != 0)
+        reclaim_ask(current_thread()->space) != 0)
         return;
     /* Dirty pages can't be taken away: before they are half of what could be, their makers wait. */
     if (object_dirty_pages > (frame_free_count() + file_frames) / 2)

@@ -22,6 +22,12 @@ void reclaim_remove(struct frame *f);
 int reclaim_wait(struct space *s) MUST_CHECK;
 
 /*
+ * reclaim_ask - the same for who can do without: nobody is ended for it but a process that has a
+ * large part of the memory.
+ */
+int reclaim_ask(struct space *s) MUST_CHECK;
+
+/*
  * reclaim_throttle - called with no lock, before work that needs memory or makes pages dirty.
  * Sleeps while free frames are below the low watermark, or too many pages are dirty.
  */
@@ -35,12 +41,12 @@ void reclaim_init(void);
 
 /*
  * reclaim_set_hooks - how the layers above help.
- * @kill_largest: end the process with the most memory.  1: done; 0: one is on its way out
- *                already; -1: none.
+ * @kill_largest: end the process with the most memory; with spare_small only a large one.
+ *                1: done; 0: one is on its way out already; -1: none.
  * @shrink:       free names and inodes that are only cached (may enter a file system: the
  *                flusher calls it).
  */
-void reclaim_set_hooks(int (*kill_largest)(void), void (*shrink)(void));
+void reclaim_set_hooks(int (*kill_largest)(bool spare_small), void (*shrink)(void));
 
 /* Writes what is dirty, drops every clean unused page of files: for measuring. Sleeps. */
 void reclaim_drop_caches(void);

@@ -257,7 +257,8 @@ regions_alike(const struct region *a, const struct region *b)
     if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot ||
         a->shared != b->shared || a->grows_down != b->grows_down || a->heap != b->heap ||
         a->dont_fork != b->dont_fork || a->dont_dump != b->dont_dump ||
-        a->locked != b->locked || a->promise != b->promise || a->object != b->object)
+        a->wipe_on_fork != b->wipe_on_fork || a->locked != b->locked ||
+        a->promise != b->promise || a->object != b->object)
         return false;
     return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
 }

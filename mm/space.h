@@ -33,6 +33,7 @@ struct region {
     bool grows_down;       /* C: a stack */
     bool heap;             /* C: made by brk */
     bool dont_fork;        /* S: MADV_DONTFORK */
+    bool wipe_on_fork;     /* S: MADV_WIPEONFORK: a child finds zeros */
     bool locked;           /* S: mlock: reclaim leaves its pages alone */
     uint8_t promise;       /* S: enum promise */
     bool dont_dump;        /* S: MADV_DONTDUMP */

@@ -511,7 +511,7 @@ swap_off(struct block_device *dev)
             object_for_each_shm(swap_search_table, &s);
         if (s.found != NULL) {
             err = bring_back(s.found);
-            if (err == -ENOMEM && reclaim_wait(NULL) == 0)
+            if (err == -ENOMEM && reclaim_ask(NULL) == 0)
                 err = 0;
         } else if (a->used > 0) { /* of an anon that nobody names any more, and that travels */
             uint64_t seen = object_io_count;

@@ -218,7 +218,7 @@ write_step(struct file *f, struct pipe *p, struct uio *u, size_t need)
     waitq_wake_all(&p->readable);
     if (err == -ENOMEM) {
         mutex_unlock(&p->lock);
-        err = reclaim_wait(current_thread()->space);
+        err = reclaim_ask(current_thread()->space);
         mutex_lock(&p->lock);
     }
     return err;

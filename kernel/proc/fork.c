@@ -198,7 +198,7 @@ process_clone(const struct clone_args *a, const struct trapframe *tf)
     /* Memory may be had after others have given some up, but not for ever. */
     for (int tries = 0; tries < CLONE_TRIES; tries++) {
         result = clone_once(a, tf);
-        if (result != -ENOMEM || reclaim_wait(current_thread()->space) != 0)
+        if (result != -ENOMEM || reclaim_ask(current_thread()->space) != 0)
             break;
     }
     return result;

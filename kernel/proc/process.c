@@ -381,24 +381,59 @@ process_discard(struct process *p, struct task *t)
 
 struct largest {
     struct process *process;
-    uint64_t pages;
+    uint64_t pages; /* its own */
+    uint64_t crowd; /* of all that it is one of */
 };
+
+/* 0: it is not to be ended. */
+static uint64_t
+weight(struct process *p)
+{
+    const struct space *s = space_of(p);
+
+    if (s == NULL || s == space_of(init_process)) /* nor a child of init's before its exec */
+        return 0;
+
+    /* Shared memory counts for each that has it mapped: whose it is, nobody can tell. */
+    return MAX(s->nprivate, s->resident_anon) + s->pt.tables +
+           s->nregions * sizeof(struct region) / PAGE_SIZE;
+}
 
 static void
 weigh(struct process *p, void *arg)
 {
     struct largest *l = arg;
-    struct space *s = space_of(p);
+    uint64_t pages = weight(p);
 
-    if (s == NULL || s == space_of(init_process)) /* nor a child of init's before its exec */
-        return;
+    if (pages > l->pages)
+        *l = (struct largest){p, pages, 0};
+}
 
-    /* Shared memory counts for each that has it mapped: whose it is, nobody can tell. */
-    uint64_t pages = MAX(s->nprivate, s->resident_anon) + s->pt.tables +
-                     s->nregions * sizeof(struct region) / PAGE_SIZE;
+struct crowd {
+    const struct file *exe; /* the same for all that came from one another without exec */
+    uint64_t pages;
+};
 
-    if (l->process == NULL || pages > l->pages)
-        *l = (struct largest){p, pages};
+static void
+join_crowd(struct process *p, void *arg)
+{
+    struct crowd *c = arg;
+
+    if (p->exe == c->exe)
+        c->pages += weight(p);
+}
+
+/* The largest of the largest crowd: where none is large, many are to blame. */
+static void
+weigh_crowd(struct process *p, void *arg)
+{
+    struct largest *l = arg;
+    struct crowd c = {.exe = p->exe};
+    uint64_t pages = weight(p);
+
+    process_for_each_locked(join_crowd, &c);
+    if (pages > 0 && (c.pages > l->crowd || (c.pages == l->crowd && pages > l->pages)))
+        *l = (struct largest){p, pages, c.pages};
 }
 
 /* Memory comes back when the last one of those that share it is gone. */
@@ -410,13 +445,21 @@ kill_if_in_space(struct process *p, void *arg)
 }
 
 int
-process_kill_largest(void)
+process_kill_largest(bool spare_small)
 {
-    struct largest l = {NULL, 0};
+    struct largest l = {NULL, 0, 0};
+    struct frame_stats frames;
     bool again = false;
+
+    frame_get_stats(&frames);
 
     spin_lock(&proc_lock);
     process_for_each_locked(weigh, &l);
+    if (l.pages < frames.total / 32) {
+        l = (struct largest){NULL, 0, 0};
+        if (!spare_small)
+            process_for_each_locked(weigh_crowd, &l);
+    }
     if (l.process != NULL) {
         struct space *s = space_of(l.process);
 

@@ -221,8 +221,11 @@ struct wait_result {
 };
 int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
 
-/* For reclaim_set_hooks: ends the process that has the most memory. */
-int process_kill_largest(void);
+/*
+ * process_kill_largest - for reclaim_set_hooks: ends the process that has the most memory; if none
+ * has a 32nd of it, the largest of those that together have the most, or with @spare_small none.
+ */
+int process_kill_largest(bool spare_small);
 
 /* Groups and sessions (jobs.c). */
 int process_setpgid(pid_t pid, pid_t pgrp);
