@@ -83,7 +83,7 @@ def command(build, *words, **options):
 
 def settled(answers):
     """gdb's answers without what may differ: addresses, the program's path, processes."""
-    answers = re.sub(r"^=> 0x\w+ ", "=> ", answers, flags=re.M)
+    answers = re.sub(r"^=> 0x\w+\b", "=>", answers, flags=re.M)  # with or without a symbol behind it
     answers = re.sub(r"\S*/(crash-\w+|libc\.so\.6)\b", r"\1", answers)
     return re.sub(r"^\[(New|Current).*\n|^Core was.*\n|^(Using host|\[Thread debug).*\n", "", answers, flags=re.M)
 

@@ -304,6 +304,12 @@ reclaim_wait(struct space *s UNUSED)
     return fails() ? -ENOMEM : 0;
 }
 
+int
+reclaim_ask(struct space *s UNUSED)
+{
+    return fails() ? -ENOMEM : 0;
+}
+
 void
 reclaim_throttle(void)
 {
