@@ -267,7 +267,7 @@ flush_and_wait(nsec_t deadline)
     uint64_t ticket = __atomic_add_fetch(&flush_wanted, 1, __ATOMIC_SEQ_CST);
 
     waitq_wake_all(&flusher_wake);
-    (void)wait_event_full(&memory_freed, READ_ONCE(flush_done) >= ticket, false, deadline);
+    (void)wait_event_full(&memory_freed, READ_ONCE(flush_done) >= ticket, SLEEP_FIRM, deadline);
 }
 
 /*
@@ -365,7 +365,7 @@ flusher(void *unused)
         bool asked;
 
         /* Without dirty pages there is nothing to wake up for. */
-        (void)wait_event_full(&flusher_wake, flush_wanted != flush_done, false,
+        (void)wait_event_full(&flusher_wake, flush_wanted != flush_done, SLEEP_FIRM,
                               object_dirty_pages > 0 ? next : UINT64_MAX);
         asked = flush_wanted != flush_done;
 

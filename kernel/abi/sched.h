@@ -20,6 +20,7 @@
 #define CLONE_DETACHED       0x00400000
 #define CLONE_UNTRACED       0x00800000
 #define CLONE_CHILD_SETTID   0x01000000
+#define CLONE_IO             0x80000000
 #define CLONE_CLEAR_SIGHAND  0x100000000UL /* of clone3 only */
 
 #define WNOHANG    1

@@ -117,3 +117,20 @@ uaccess_strncpy:
     jmp .end
 
     fixup .load, .fault
+
+; uint32_t uaccess_cmpxchg(uint32_t *word, uint32_t old, uint32_t new, bool *fault)
+; Returns what the word held; it is new now if that was old.
+global uaccess_cmpxchg
+uaccess_cmpxchg:
+    STAC
+    mov eax, esi
+.exchange:
+    lock cmpxchg [rdi], edx
+    CLAC
+    ret
+.fault:
+    CLAC
+    mov byte [rcx], 1
+    ret
+
+    fixup .exchange, .fault

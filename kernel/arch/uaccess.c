@@ -12,7 +12,7 @@
 size_t uaccess_copy(void *dst, const void *src, size_t n);
 size_t uaccess_clear(void *dst, size_t n);
 size_t uaccess_strncpy(char *dst, const char *src, size_t n, bool *fault);
-bool uaccess_cmpxchg(uint32_t *p, uint32_t expect, uint32_t desired, uint32_t *old);
+uint32_t uaccess_cmpxchg(uint32_t *word, uint32_t old, uint32_t new, bool *fault);
 
 size_t
 copy_from_user_partial(void *dst, vaddr_t src, size_t n)
@@ -63,4 +63,14 @@ strncpy_from_user(char *dst, vaddr_t src, size_t size)
     if (n < room)
         return n;
     return room < size ? -EFAULT : -ENAMETOOLONG;
+}
+
+int
+cmpxchg_user(vaddr_t word, uint32_t old, uint32_t new, uint32_t *seen)
+{
+    bool fault = !range_ok(word, sizeof(new)) || word % sizeof(new) != 0;
+
+    if (!fault)
+        *seen = uaccess_cmpxchg((uint32_t *)word, old, new, &fault);
+    return fault ? -EFAULT : 0;
 }

@@ -33,6 +33,13 @@ size_t copy_from_user_partial(void *dst, vaddr_t src, size_t n) MUST_CHECK;
 size_t copy_to_user_partial(vaddr_t dst, const void *src, size_t n) MUST_CHECK;
 
 /*
+ * cmpxchg_user - in one step: if the word at @word is @old it becomes @new.
+ * @word: aligned.  @seen: what it was.
+ * Returns: 0, whether it was @old or not; or -EFAULT.
+ */
+int cmpxchg_user(vaddr_t word, uint32_t old, uint32_t new, uint32_t *seen) MUST_CHECK;
+
+/*
  * strncpy_from_user - copy a string with its NUL.
  * Returns: its length without the NUL; -EFAULT; or -ENAMETOOLONG when no NUL came
  *          within @size bytes.

@@ -202,7 +202,8 @@ tty_read(struct tty *tty, struct uio *u, bool nonblock)
         if (err < 0)
             return r.total > 0 ? r.total : err;
 
-        err = wait_event_full(&tty->readable, read_event(tty, r.mode), true, read_deadline(&r));
+        err = wait_event_full(&tty->readable, read_event(tty, r.mode), SLEEP_INTERRUPTIBLE,
+                              read_deadline(&r));
         if (err == -ETIMEDOUT)
             return r.total;
         if (err != 0)
@@ -278,6 +279,6 @@ tty_poll(struct tty *tty)
 void
 tty_drain(struct tty *tty)
 {
-    (void)wait_event_full(&tty->writable, tty->ops->pending(tty) == 0, true,
+    (void)wait_event_full(&tty->writable, tty->ops->pending(tty) == 0, SLEEP_INTERRUPTIBLE,
                           clock_now() + DRAIN_MAX);
 }

@@ -360,8 +360,6 @@ commit(struct exec *x, struct trapframe *tf)
     files_close_on_exec(t->files);
     signal_reset_handlers(p);
     current_task()->altstack = (struct sigstack){.flags = SS_DISABLE};
-    current_task()->clear_child_tid = 0;
-    current_task()->robust_list = 0;
 
     spin_lock(&proc_lock);
     old_exe = p->exe;
@@ -405,12 +403,17 @@ replace_program(struct exec *x, struct trapframe *tf)
     err = fill_space(x);
     if (err == 0)
         err = unshare_files();
+    if (err == 0)
+        err = process_end_other_threads();
     if (err != 0) {
         switch_space(x->old_space);
         space_put(x->space);
         return err;
     }
     if (x->old_space != NULL) {
+        switch_space(x->old_space);
+        task_release_words(current_task());
+        switch_space(x->space);
         spin_lock(&proc_lock);
         process_keep_faults_locked(current_process(), x->old_space);
         spin_unlock(&proc_lock);

@@ -13,14 +13,12 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/sched.h"
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/uaccess.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/path.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
-#include "kernel/proc/futex.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 
@@ -44,9 +42,9 @@ process_keep_faults_locked(struct process *p, const struct space *s)
     p->dead_major += s->faults.major;
 }
 
-/* Memory, descriptors, working directory: while the process can still sleep. */
+/* Memory, descriptors, working directory: while the thread can still sleep. */
 static void
-give_back(struct thread *t)
+give_back(struct thread *t, bool last)
 {
     struct process *p = t->task->process;
     struct space *s = t->space;
@@ -62,16 +60,16 @@ give_back(struct thread *t)
     fs_context_put(fs);
 
     spin_lock(&proc_lock);
-    if (p->ntasks == 1)
-        process_keep_faults_locked(p, s);
-    p->dead_peak = s->resident_peak;
     t->space = NULL;
     t->pagetable = NULL;
     pagetable_load(NULL);
-    exe = p->ntasks == 1 ? p->exe : NULL;
-    if (exe != NULL)
+    exe = last ? p->exe : NULL;
+    if (last) {
+        process_keep_faults_locked(p, s);
+        p->dead_peak = s->resident_peak;
         p->exe = NULL;
-    process_release_vfork_locked(p);
+        process_release_vfork_locked(p);
+    }
     spin_unlock(&proc_lock);
     space_put(s);
     file_put(exe);
@@ -227,15 +225,40 @@ leave_session(struct process *p)
     }
 }
 
-static void
-clear_tid(struct task *t)
+/* From here on the thread takes no signals. True: it is the last one that does so. */
+static bool
+begin_to_end(struct task *t)
 {
-    uint32_t zero = 0;
+    struct process *p = t->process;
 
-    if (t->clear_child_tid == 0 || t->thread->space->refs == 1)
-        return; /* nobody else shares the memory: nobody can see it */
-    if (copy_to_user(t->clear_child_tid, &zero, sizeof(zero)) == 0)
-        (void)futex_wake(t->clear_child_tid, 1, FUTEX_ANY);
+    spin_lock(&proc_lock);
+    t->ending = true;
+    bool last = --p->nalive == 0;
+    signal_retarget_locked(p);
+    signal_stop_progress_locked(p);
+    spin_unlock(&proc_lock);
+    return last;
+}
+
+/* The thread leaves its process. True: the process has none any more. */
+static bool
+leave_process(struct task *t, int status)
+{
+    struct process *p = t->process;
+    nsec_t user, system;
+
+    spin_lock(&proc_lock);
+    thread_times(t->thread, &user, &system);
+    p->dead_user += user;
+    p->dead_system += system;
+    if (t->tid == p->pid)
+        p->exit_status = status; /* what counts, unless they are all told to end */
+    signal_flush(&t->pending);
+    task_detach_locked(t);
+    bool last = p->ntasks == 0;
+    waitq_wake_all(&p->gathered);
+    spin_unlock(&proc_lock);
+    return last;
 }
 
 void
@@ -244,51 +267,25 @@ task_exit(int status)
     struct thread *thread = current_thread();
     struct task *t = thread->task;
     struct process *p = t->process;
-    nsec_t user, system;
-    bool last;
 
+    task_park_for_core();
     if (p == init_process)
         panic("init ended (status %#x): there is nobody left to run anything for", status);
-    clear_tid(t);
-    if (p->ntasks == 1)
-        leave_session(p);
-    give_back(thread);
+    task_release_words(t);
 
-    spin_lock(&proc_lock);
-    thread_times(thread, &user, &system);
-    p->dead_user += user;
-    p->dead_system += system;
-    signal_flush(&t->pending);
-    list_del(&t->link);
-    last = --p->ntasks == 0;
-    spin_unlock(&proc_lock);
+    bool last = begin_to_end(t);
 
     if (last)
-        become_zombie(p, p->exiting ? p->group_exit_status : status);
+        leave_session(p);
+    give_back(thread, last);
+    if (leave_process(t, status))
+        become_zombie(p, p->exiting ? p->group_exit_status : p->exit_status);
     kfree(thread->cred);
     thread->cred = NULL;
     thread->task = NULL;
     kfree(t);
     process_put(p);
     thread_exit();
-}
-
-void
-process_exit(int status)
-{
-    struct process *p = current_process();
-    struct task *t;
-
-    spin_lock(&proc_lock);
-    if (!p->exiting) {
-        p->exiting = true;
-        p->group_exit_status = status;
-        list_for_each (t, &p->tasks, link)
-            if (t->thread != current_thread())
-                thread_interrupt(t->thread);
-    }
-    spin_unlock(&proc_lock);
-    task_exit(status);
 }
 
 /* ---- waiting ---- */

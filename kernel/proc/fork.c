@@ -1,8 +1,8 @@
 /*
- * fork.c - a process makes another: fork, vfork, clone.
+ * fork.c - a thread makes another, in its own process or in a new one: fork, vfork, clone.
  *
  * The child is a copy that shares what can be shared: memory copy-on-write
- * (mm/clone.c), or for vfork the very space, until it executes a program.
+ * (mm/clone.c), or for threads and vfork the very space.
  * The parent's registers are copied to the top of the child's kernel stack, with 0 for the result.
  *
  * Everything that can fail is done before the child can be seen by anybody.
@@ -27,7 +27,10 @@
 #define CLONE_KNOWN                                                                    \
     (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SETTLS |        \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | \
-     CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED | CLONE_CLEAR_SIGHAND)
+     CLONE_PTRACE | CLONE_UNTRACED | CLONE_DETACHED | CLONE_IO | CLONE_CLEAR_SIGHAND)
+
+/* What threads of one process share, and share with nobody else. */
+#define CLONE_OF_THREADS (CLONE_THREAD | CLONE_SIGHAND)
 
 #define CLONE_TRIES 4
 
@@ -127,8 +130,16 @@ inherit_task(struct task *child, const struct clone_args *a)
 static int
 judge_clone(const struct clone_args *a)
 {
-    if (a->flags & ~(uint64_t)CLONE_KNOWN)
-        return -EINVAL; /* threads, name spaces */
+    uint64_t together = a->flags & CLONE_OF_THREADS;
+
+    if (a->flags & ~(uint64_t)(CLONE_KNOWN | CLONE_OF_THREADS))
+        return -EINVAL; /* name spaces and the like */
+    /* SIMPLE: on Linux processes too may share their handlers; nobody is known to do so. */
+    if (together != 0 && together != CLONE_OF_THREADS)
+        return -EINVAL;
+    if (together != 0 &&
+        (!(a->flags & CLONE_VM) || (a->flags & (CLONE_VFORK | CLONE_CLEAR_SIGHAND))))
+        return -EINVAL;
     if (a->exit_signal < 0 || a->exit_signal > NSIG)
         return -EINVAL;
     if ((a->flags & CLONE_SETTLS) && a->tls >= USER_TOP)
@@ -140,24 +151,61 @@ judge_clone(const struct clone_args *a)
 static void
 wait_for_vfork(struct process *child)
 {
-    wait_event(&child->continued, !READ_ONCE(child->vfork_wait));
+    (void)wait_event_killable(&child->continued, !READ_ONCE(child->vfork_wait));
+}
+
+/* The id of the new one, for its parent. An address that is none is nobody's loss, as on Linux. */
+static void
+tell_parent_tid(const struct task *t, const struct clone_args *a)
+{
+    if (a->flags & CLONE_PARENT_SETTID) {
+        int ignored = copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid));
+
+        (void)ignored;
+    }
 }
 
 static int64_t
-clone_once(const struct clone_args *a, const struct trapframe *tf)
+clone_thread(const struct clone_args *a, const struct trapframe *tf)
+{
+    struct task *t = task_create(current_process(), child_begin, NULL);
+
+    if (t == NULL)
+        return -ENOMEM;
+
+    int err = share(t->thread, a->flags);
+
+    if (err == 0) {
+        copy_registers(t, a, tf);
+        inherit_task(t, a);
+        spin_lock(&proc_lock);
+        err = task_attach_locked(t);
+        spin_unlock(&proc_lock);
+    }
+    if (err != 0) {
+        task_discard(t);
+        return err;
+    }
+
+    pid_t tid = t->tid; /* once it runs, it may be gone */
+
+    tell_parent_tid(t, a);
+    thread_start(t->thread);
+    return tid;
+}
+
+static int64_t
+clone_process(const struct clone_args *a, const struct trapframe *tf)
 {
     struct process *me = current_process();
     struct task *t;
-    int err = judge_clone(a);
-
-    if (err != 0)
-        return err;
-
     struct process *child = process_create(me, child_begin, NULL, &t);
 
     if (child == NULL)
         return process_limit_reached() ? -EAGAIN : -ENOMEM;
-    err = share(t->thread, a->flags);
+
+    int err = share(t->thread, a->flags);
+
     if (err != 0) {
         process_discard(child, t);
         return err;
@@ -166,11 +214,7 @@ clone_once(const struct clone_args *a, const struct trapframe *tf)
     inherit_task(t, a);
     if (a->flags & CLONE_CLEAR_SIGHAND)
         signal_reset_handlers(child);
-    if ((a->flags & CLONE_PARENT_SETTID) &&
-        copy_to_user(a->parent_tid, &t->tid, sizeof(t->tid)) != 0) {
-        process_discard(child, t);
-        return -EFAULT;
-    }
+    tell_parent_tid(t, a);
 
     pid_t pid = child->pid;
     bool vfork = a->flags & CLONE_VFORK;
@@ -193,11 +237,13 @@ clone_once(const struct clone_args *a, const struct trapframe *tf)
 int64_t
 process_clone(const struct clone_args *a, const struct trapframe *tf)
 {
-    int64_t result;
+    int64_t result = judge_clone(a);
 
+    if (result != 0)
+        return result;
     /* Memory may be had after others have given some up, but not for ever. */
     for (int tries = 0; tries < CLONE_TRIES; tries++) {
-        result = clone_once(a, tf);
+        result = a->flags & CLONE_THREAD ? clone_thread(a, tf) : clone_process(a, tf);
         if (result != -ENOMEM || reclaim_ask(current_thread()->space) != 0)
             break;
     }

@@ -85,7 +85,7 @@ futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
         sched_prepare_sleep();
         if (woken(&w))
             break;
-        err = sched_sleep(true, deadline);
+        err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     }
     sched_cancel_sleep();
 

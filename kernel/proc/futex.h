@@ -7,6 +7,11 @@
 
 #define FUTEX_ANY 0xffffffffU
 
+/* What a lock word holds that the kernel has to know (set_robust_list(2)): its owner's id, and */
+#define FUTEX_TID_MASK   0x3fffffffU
+#define FUTEX_OWNER_DIED 0x40000000U
+#define FUTEX_WAITERS    0x80000000U /* somebody sleeps */
+
 /*
  * futex_wait - sleep if the word still holds @value.
  * @bits:     FUTEX_ANY, or the set of a WAIT_BITSET.

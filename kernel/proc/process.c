@@ -1,9 +1,9 @@
 /*
  * process.c - the table of processes: made, found, counted, freed.
  *
- * A process comes from fork.c, changes its program in exec.c, ends in exit.c.
- * Pids are given in rising order and used again only after PID_MAX.  A pid is
- * taken as long as it names a process, a group or a session.
+ * A process comes from fork.c, changes its program in exec.c, ends in exit.c; threads.c is about
+ * the threads in it.  Pids are given in rising order and used again only after PID_MAX.  A pid is
+ * taken as long as it names a thread, a process, a group or a session.
  *
  * Locks: proc_lock guards the tree, states and signals; it is a spin lock
  *        because wake-ups follow from it.
@@ -21,6 +21,7 @@
 #include "kernel/fs/path.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
@@ -30,7 +31,8 @@ struct spinlock proc_lock = SPINLOCK_INIT("processes");
 struct process *init_process;
 
 static struct list all = LIST_INIT(all);
-static unsigned count;
+static unsigned count;   /* processes */
+static unsigned threads; /* of them all; a zombie has none */
 static pid_t last_pid;
 
 /*
@@ -136,15 +138,25 @@ process_count(void)
 }
 
 struct space *
+process_space_locked(struct process *p)
+{
+    struct task *t;
+
+    ASSERT(spin_held(&proc_lock));
+    list_for_each (t, &p->tasks, link)
+        if (t->thread->space != NULL)
+            return t->thread->space;
+    return NULL;
+}
+
+struct space *
 process_space(struct process *p)
 {
-    struct space *s = NULL;
-
     spin_lock(&proc_lock);
-    struct task *t = list_first(&p->tasks, struct task, link);
+    struct space *s = process_space_locked(p);
 
-    if (t != NULL && t->thread->space != NULL)
-        s = space_get(t->thread->space);
+    if (s != NULL)
+        space_get(s);
     spin_unlock(&proc_lock);
     return s;
 }
@@ -153,34 +165,24 @@ struct files *
 process_files(struct process *p)
 {
     struct files *files = NULL;
+    struct task *t;
 
     spin_lock(&proc_lock);
-    struct task *t = list_first(&p->tasks, struct task, link);
-
-    if (t != NULL && t->thread->files != NULL)
-        files_get(files = t->thread->files);
+    list_for_each (t, &p->tasks, link)
+        if (files == NULL && t->thread->files != NULL)
+            files_get(files = t->thread->files);
     spin_unlock(&proc_lock);
     return files;
-}
-
-/* The space that @p runs in, without reference, or NULL. proc_lock held. */
-static struct space *
-space_of(struct process *p)
-{
-    struct task *t = list_first(&p->tasks, struct task, link);
-
-    return t != NULL ? t->thread->space : NULL;
 }
 
 bool
 process_shares_space_locked(struct process *p)
 {
-    struct space *s = space_of(p);
+    struct space *s = process_space_locked(p);
     struct process *other;
 
-    ASSERT(spin_held(&proc_lock));
     list_for_each (other, &all, all_link)
-        if (s != NULL && other != p && space_of(other) == s)
+        if (s != NULL && other != p && process_space_locked(other) == s)
             return true;
     return false;
 }
@@ -201,7 +203,7 @@ process_times_locked(struct process *p, nsec_t *user, nsec_t *system)
     }
 }
 
-/* True if @pid names a process, a group or a session. */
+/* True if @pid names a process, a group, a session or a thread. */
 static bool
 pid_taken(pid_t pid)
 {
@@ -210,7 +212,7 @@ pid_taken(pid_t pid)
     list_for_each (p, &all, all_link)
         if (p->pid == pid || p->pgrp == pid || p->session == pid)
             return true;
-    return false;
+    return task_find_locked(pid) != NULL;
 }
 
 /*
@@ -223,7 +225,7 @@ process_limit_reached(void)
     struct frame_stats f;
 
     frame_get_stats(&f);
-    return count >= MAX(f.total / (16 * KSTACK_PAGES), 32UL);
+    return MAX(threads, count) >= MAX(f.total / (16 * KSTACK_PAGES), 32UL);
 }
 
 /* The next free pid, or 0. proc_lock held. */
@@ -280,47 +282,86 @@ task_make_thread(struct task *t, void (*entry)(void *), void *arg)
     return 0;
 }
 
+struct task *
+task_create(struct process *p, void (*entry)(void *), void *arg)
+{
+    struct task *t = kzalloc(sizeof(*t));
+
+    if (t == NULL || task_make_thread(t, entry, arg) != 0) {
+        kfree(t);
+        return NULL;
+    }
+    process_get(p);
+    t->process = p;
+    list_init(&t->link);
+    sigpending_init(&t->pending);
+    t->altstack.flags = SS_DISABLE;
+    return t;
+}
+
+int
+task_attach_locked(struct task *t)
+{
+    struct process *p = t->process;
+
+    ASSERT(spin_held(&proc_lock));
+    if (p == current_process() && task_ends_locked(current_task()))
+        return -ERESTARTSYS;
+    t->tid = process_limit_reached() ? 0 : pid_alloc();
+    if (t->tid == 0)
+        return -EAGAIN;
+    list_push_back(&p->tasks, &t->link);
+    p->ntasks++;
+    p->nalive++;
+    threads++;
+    signal_update_locked(t); /* they may all be about to stop */
+    return 0;
+}
+
+void
+task_detach_locked(struct task *t)
+{
+    list_del(&t->link);
+    t->process->ntasks--;
+    threads--;
+}
+
 struct process *
 process_create(struct process *parent, void (*entry)(void *), void *arg, struct task **out)
 {
     struct process *p = kzalloc(sizeof(*p));
-    struct task *t = kzalloc(sizeof(*t));
+    struct task *t;
 
-    if (p == NULL || t == NULL || task_make_thread(t, entry, arg) != 0) {
-        kfree(t);
-        kfree(p);
+    if (p == NULL)
         return NULL;
-    }
-    p->refs = 1; /* the task's */
     list_init(&p->children);
     list_init(&p->sibling);
     list_init(&p->all_link);
     list_init(&p->tasks);
     waitq_init(&p->wait);
     waitq_init(&p->continued);
+    waitq_init(&p->gathered);
     sigpending_init(&p->pending);
     itimer_init(p);
     p->start_time = clock_now();
-
-    t->process = p;
-    list_init(&t->link);
-    sigpending_init(&t->pending);
-    t->altstack.flags = SS_DISABLE;
+    *out = t = task_create(p, entry, arg);
+    if (t == NULL) {
+        kfree(p);
+        return NULL;
+    }
 
     spin_lock(&proc_lock);
     inherit(p, parent);
-    t->tid = p->pid = process_limit_reached() ? 0 : pid_alloc();
     p->exit_signal = SIGCHLD;
-    if (p->pid != 0) {
-        list_push_back(&p->tasks, &t->link);
-        p->ntasks = 1;
+    int err = task_attach_locked(t);
+    if (err == 0) {
+        p->pid = t->tid;
         process_get(p); /* the table's */
         list_push_back(&all, &p->all_link);
         count++;
     }
     spin_unlock(&proc_lock);
-    *out = t;
-    if (p->pid == 0) {
+    if (err != 0) {
         process_discard(p, t);
         return NULL;
     }
@@ -348,33 +389,40 @@ process_leave_table_locked(struct process *p)
 }
 
 void
-process_discard(struct process *p, struct task *t)
+task_discard(struct task *t)
 {
     struct space *s = t->thread->space;
+
+    if (s != NULL)
+        space_put(s);
+    files_put(t->thread->files);
+    fs_context_put(t->thread->fs);
+    kfree(t->thread->cred);
+    thread_destroy(t->thread);
+    process_put(t->process);
+    kfree(t);
+}
+
+void
+process_discard(struct process *p, struct task *t)
+{
     struct file *exe = p->exe;
     bool in_table;
 
     spin_lock(&proc_lock);
     signal_flush(&p->pending);
     signal_flush(&t->pending);
-    list_del(&t->link);
     in_table = !list_empty(&p->all_link);
-    if (in_table)
+    if (in_table) {
+        task_detach_locked(t);
         process_leave_table_locked(p);
+    }
     p->exe = NULL;
-    t->thread->space = NULL;
     spin_unlock(&proc_lock);
-    if (s != NULL)
-        space_put(s);
     file_put(exe);
-    files_put(t->thread->files);
-    fs_context_put(t->thread->fs);
-    kfree(t->thread->cred);
-    thread_destroy(t->thread);
-    kfree(t);
     if (in_table)
         process_put(p);
-    process_put(p);
+    task_discard(t);
 }
 
 /* ---- out of memory ---- */
@@ -389,9 +437,10 @@ struct largest {
 static uint64_t
 weight(struct process *p)
 {
-    const struct space *s = space_of(p);
+    const struct space *s = process_space_locked(p);
 
-    if (s == NULL || s == space_of(init_process)) /* nor a child of init's before its exec */
+    if (s == NULL ||
+        s == process_space_locked(init_process)) /* nor a child of init's before its exec */
         return 0;
 
     /* Shared memory counts for each that has it mapped: whose it is, nobody can tell. */
@@ -440,7 +489,7 @@ weigh_crowd(struct process *p, void *arg)
 static void
 kill_if_in_space(struct process *p, void *arg)
 {
-    if (space_of(p) == arg)
+    if (process_space_locked(p) == arg)
         (void)signal_send_locked(p, SIGKILL, NULL);
 }
 
@@ -461,7 +510,7 @@ process_kill_largest(bool spare_small)
             process_for_each_locked(weigh_crowd, &l);
     }
     if (l.process != NULL) {
-        struct space *s = space_of(l.process);
+        struct space *s = process_space_locked(l.process);
 
         again = s->dying; /* it is on its way out already: wait for it */
         s->dying = true;

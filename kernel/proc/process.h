@@ -43,6 +43,7 @@ struct process {
     struct list all_link;          /* P: in the table, by age */
     struct list tasks;             /* P */
     unsigned ntasks;               /* P */
+    unsigned nalive;               /* P: of them, those that have not begun to exit */
 
     enum process_state state;          /* P */
     int exit_status;                   /* P: as wait() tells it, when ZOMBIE */
@@ -50,12 +51,17 @@ struct process {
     uid_t dead_uid;                    /* P */
     bool exiting;                      /* P: exit_group or a deadly signal: all threads end */
     int group_exit_status;             /* P: valid when exiting */
-    bool stopped;                      /* P: by a job-control signal */
+    struct task *survivor;             /* P: all others end: it executes another program */
+    struct task *dumper;               /* P: all others wait, until it has written their core */
+    unsigned nparked;                  /* P: how many do so */
+    struct waitq gathered;             /* the survivor, or the dumper, waits for the others */
+    bool stopped, stopping;            /* P: by a job-control signal; some do not rest yet */
+    unsigned nstopped;                 /* P: threads that have come to rest because of it */
     int stop_signal;                   /* P */
     bool report_stop, report_continue; /* P: wait() has not told yet */
     bool no_zombie;                    /* P: the parent does not care: reaped at once */
     struct waitq wait;                 /* parents in wait(): a child changed */
-    struct waitq continued;            /* stopped threads sleep here */
+    struct waitq continued;            /* stopped and parked threads sleep here */
 
     struct sigaction actions[NSIG]; /* P */
     struct sigpending pending;      /* P */
@@ -88,6 +94,7 @@ struct task {
     sigset_t awaited;          /* P: rt_sigtimedwait wants these, ignored or not */
     sigset_t saved_mask;       /* O: to be restored when restore_mask */
     bool restore_mask;         /* O: a temporary mask is in force */
+    bool ending;               /* P: has begun to exit: takes no signals */
     struct sigpending pending; /* P */
     struct sigstack altstack;  /* O */
     vaddr_t clear_child_tid;   /* O: zeroed at exit (set_tid_address, CLONE_CHILD_CLEARTID) */
@@ -140,7 +147,7 @@ bool process_shares_space_locked(struct process *p);
 /* Calls @fn for each process. P held. */
 void process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg);
 
-/* True if there are as many as there may be: fork is -EAGAIN. */
+/* True if there are as many threads and zombies as there may be: fork is -EAGAIN. */
 bool process_limit_reached(void);
 
 /* How many there are, zombies included. */
@@ -155,6 +162,22 @@ struct files *process_files(struct process *p);
 /* Accounts of all threads, dead and alive. P held. */
 void process_times_locked(struct process *p, nsec_t *user, nsec_t *system);
 
+/* The space and the descriptors of any thread that still has them, or NULL. P held. */
+struct space *process_space_locked(struct process *p);
+
+/*
+ * task_create - a thread more for @p, not yet seen by anybody.
+ * Returns: it, with a reference to @p; or NULL: no memory.
+ * task_attach_locked - gives it an id and makes it one of @p's threads, which is to be started.
+ * Returns: 0; -EAGAIN: no id is left, -ERESTARTSYS: @p is ending. P held.
+ * task_detach_locked - takes it out again. P held.
+ * task_discard - frees one that was never started, with all that hangs on its thread.
+ */
+struct task *task_create(struct process *p, void (*entry)(void *), void *arg) MUST_CHECK;
+int task_attach_locked(struct task *t) MUST_CHECK;
+void task_detach_locked(struct task *t);
+void task_discard(struct task *t);
+
 /*
  * process_create - a process with one task, which has not been started and is nobody's child yet.
  * @parent: copied from; NULL for init.
@@ -167,7 +190,7 @@ struct process *process_create(struct process *parent, void (*entry)(void *), vo
 void process_enter_table(struct process *p, struct process *parent);
 /* Out of the table: the caller puts its reference. P held. */
 void process_leave_table_locked(struct process *p);
-/* Frees one that was never started, with all that hangs on its thread. */
+/* The same as task_discard, with its process. */
 void process_discard(struct process *p, struct task *t);
 
 /* What clone asks for; flags as in abi/sched.h. */
@@ -192,8 +215,18 @@ int process_exec_kernel(const char *path, const char *const *argv, const char *c
                         struct trapframe *tf);
 
 /* exit.c. @status: as wait() tells it. */
+void task_exit(int status) NORETURN; /* this thread */
+/* threads.c: all of a process's. */
 void process_exit(int status) NORETURN; /* the whole process */
-void task_exit(int status) NORETURN;    /* this thread */
+/* The whole process by signal @info->signo, with a core if one is wanted. */
+void process_exit_with_core(const struct siginfo *info) NORETURN;
+/* exec: all other threads are gone, and this one is the first. 0, or -EAGAIN: they all end. */
+int process_end_other_threads(void) MUST_CHECK;
+/* True if @t never sees user mode again. P held. */
+bool task_ends_locked(const struct task *t);
+/* What a thread does on its way out: waits for a core's writer; tells those who wait for words. */
+void task_park_for_core(void);
+void task_release_words(struct task *t);
 /* @s stops being @p's: what faults it counted stay with the process. P held. */
 void process_keep_faults_locked(struct process *p, const struct space *s);
 /* The parent's wait for a vforked child ends. P held. */

@@ -47,7 +47,7 @@ state_letter(const struct process *p, const struct task *t)
         return 'T';
     if (t->thread->state == THREAD_RUNNABLE)
         return 'R';
-    return t->thread->interruptible ? 'S' : 'D';
+    return t->thread->sleep_kind == SLEEP_INTERRUPTIBLE ? 'S' : 'D';
 }
 
 static const char *

@@ -21,7 +21,6 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/restart.h"
-#include "kernel/proc/core.h"
 #include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
@@ -118,10 +117,20 @@ deliverable(const struct task *t)
 void
 signal_update_locked(struct task *t)
 {
-    if (deliverable(t) != 0 || t->process->exiting || t->process->stopped)
+    if (deliverable(t) != 0 || task_ends_locked(t) || t->process->stopped)
         thread_interrupt(t->thread);
     else
-        t->thread->interrupted = false;
+        t->thread->interrupted = t->thread->doomed;
+}
+
+void
+signal_retarget_locked(struct process *p)
+{
+    struct task *t;
+
+    list_for_each (t, &p->tasks, link)
+        if (!t->ending && (p->pending.set & ~t->blocked) != 0)
+            thread_interrupt(t->thread);
 }
 
 /* ---- sending ---- */
@@ -195,7 +204,7 @@ cancel_opposites(struct process *p, int sig)
     list_for_each (t, &p->tasks, link)
         discard(&t->pending, opposites);
     if ((sig == SIGCONT || sig == SIGKILL) && p->stopped) {
-        p->stopped = false;
+        p->stopped = p->stopping = false;
         if (sig == SIGCONT) {
             p->report_continue = true;
             p->report_stop = false;
@@ -214,19 +223,51 @@ cancel_opposites(struct process *p, int sig)
 }
 
 /*
- * A signal that nobody will ever see needs no queue, unless it is
- * blocked: it may be caught by then.
+ * A signal that nobody will ever see needs no queue, unless it is blocked or awaited: it may be
+ * caught by then.
  */
 static bool
-dropped(struct process *p, int sig, sigset_t blocked)
+dropped(const struct task *t, int sig)
 {
-    return !(blocked & SIGBIT(sig)) && signal_ignored_locked(p, sig);
+    return !((t->blocked | t->awaited) & SIGBIT(sig)) && signal_ignored_locked(t->process, sig);
+}
+
+/*
+ * The thread that is to take a signal sent to @p: one that does not block it, and has nothing
+ * else to do already, the first of them all before others. NULL: all block it.
+ */
+static struct task *
+choose_taker(struct process *p, int sig)
+{
+    struct task *t, *best = NULL;
+
+    list_for_each (t, &p->tasks, link) {
+        if (t->ending || (t->blocked & SIGBIT(sig)))
+            continue;
+        if (best == NULL || (best->thread->interrupted && !t->thread->interrupted))
+            best = t;
+    }
+    return best;
+}
+
+/* SIGKILL: no thread has a say. */
+static void
+doom(struct process *p)
+{
+    struct space *s = process_space_locked(p);
+    struct task *t;
+
+    /* Who shares its memory (the parent of a vforked child) lives on and may wait for memory. */
+    if (s != NULL && !process_shares_space_locked(p))
+        s->dying = true;
+    list_for_each (t, &p->tasks, link)
+        thread_doom(t->thread);
 }
 
 int
 signal_send_locked(struct process *p, int sig, const struct siginfo *info)
 {
-    struct task *t, *taker = NULL;
+    struct task *taker;
     int err;
 
     ASSERT(spin_held(&proc_lock) && sig >= 1 && sig <= NSIG);
@@ -235,31 +276,26 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     if (p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL)
         return 0; /* init dies of nothing that it does not catch */
     cancel_opposites(p, sig);
-    list_for_each (t, &p->tasks, link)
-        if (taker == NULL || (taker->blocked & SIGBIT(sig)))
-            taker = t;
-    if (dropped(p, sig, taker->blocked | taker->awaited))
+    taker = choose_taker(p, sig);
+    if (taker != NULL && dropped(taker, sig))
         return 0;
     err = enqueue(p, &p->pending, sig, info);
     if (err != 0)
         return err;
-    /* Who shares its memory (the parent of a vforked child) lives on and may wait for memory. */
-    if (sig == SIGKILL && !process_shares_space_locked(p)) {
-        list_for_each (t, &p->tasks, link)
-            if (t->thread->space != NULL)
-                t->thread->space->dying = true;
-    }
-    list_for_each (t, &p->tasks, link)
-        if (!(t->blocked & SIGBIT(sig)))
-            thread_interrupt(t->thread);
+    if (sig == SIGKILL)
+        doom(p);
+    else if (taker != NULL)
+        thread_interrupt(taker->thread);
     return 0;
 }
 
 int
 signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 {
+    if (sig == SIGKILL)
+        return signal_send_locked(t->process, sig, info); /* it is never one thread's alone */
     cancel_opposites(t->process, sig);
-    if (dropped(t->process, sig, t->blocked | t->awaited))
+    if (t->ending || dropped(t, sig))
         return 0;
 
     int err = enqueue(t->process, &t->pending, sig, info);
@@ -301,7 +337,11 @@ signal_set_mask(sigset_t mask)
     struct task *t = current_task();
 
     spin_lock(&proc_lock);
+    bool hides = (t->process->pending.set & mask & ~t->blocked) != 0;
+
     t->blocked = mask & ~UNBLOCKABLE;
+    if (hides)
+        signal_retarget_locked(t->process); /* it was meant to take what it blocks now */
     signal_update_locked(t);
     spin_unlock(&proc_lock);
 }
@@ -430,33 +470,57 @@ settle_system_call(struct trapframe *tf, bool handler, bool restart)
     tf->vector = 0; /* once */
 }
 
-/* Sleeps while the process is stopped; tells the parent. */
+void
+signal_stop_progress_locked(struct process *p)
+{
+    struct siginfo info = {.signo = SIGCHLD,
+                           .code = CLD_STOPPED,
+                           .child = {.pid = p->pid, .status = p->stop_signal}};
+
+    if (!p->stopping || p->nstopped < p->nalive)
+        return;
+    p->stopping = false;
+    p->report_stop = true;
+    if (p->parent == NULL)
+        return;
+    if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+        (void)signal_send_locked(p->parent, SIGCHLD, &info);
+    waitq_wake_all(&p->parent->wait);
+}
+
+/* A stop signal is taken: all threads are to rest. */
 static void
-stop_here(int sig)
+stop_process(int sig)
 {
     struct process *p = current_process();
-    struct siginfo info = {
-        .signo = SIGCHLD, .code = CLD_STOPPED, .child = {.pid = p->pid, .status = sig}};
+    struct task *t;
 
     spin_lock(&proc_lock);
-    if (sig != 0) {
-        /* Nobody would ever continue an orphaned group; SIGSTOP means it all the same. */
-        if (sig != SIGSTOP && process_group_orphaned_locked(p->pgrp)) {
-            spin_unlock(&proc_lock);
-            return;
-        }
-        p->stopped = true;
+    /* Nobody would ever continue an orphaned group; SIGSTOP means it all the same. */
+    if (sig == SIGSTOP || !process_group_orphaned_locked(p->pgrp)) {
+        p->stopped = p->stopping = true;
         p->stop_signal = sig;
-        p->report_stop = true;
-        p->report_continue = false;
-        if (p->parent != NULL) {
-            if (!(p->parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-                (void)signal_send_locked(p->parent, SIGCHLD, &info);
-            waitq_wake_all(&p->parent->wait);
-        }
+        p->report_stop = p->report_continue = false;
+        list_for_each (t, &p->tasks, link)
+            thread_interrupt(t->thread);
     }
     spin_unlock(&proc_lock);
-    wait_event(&p->continued, !READ_ONCE(p->stopped) || READ_ONCE(p->exiting));
+}
+
+/* Sleeps while the process is stopped. */
+static void
+rest(void)
+{
+    struct process *p = current_process();
+
+    spin_lock(&proc_lock);
+    p->nstopped++;
+    signal_stop_progress_locked(p);
+    spin_unlock(&proc_lock);
+    (void)wait_event_killable(&p->continued, !READ_ONCE(p->stopped));
+    spin_lock(&proc_lock);
+    p->nstopped--;
+    spin_unlock(&proc_lock);
 }
 
 /* Whatever the program wanted, @sig ends it. */
@@ -559,10 +623,10 @@ signal_deliver(struct trapframe *tf)
     if (!was_interrupted(tf))
         restore_mask();
     for (;;) {
-        if (p->exiting)
-            task_exit(p->group_exit_status);
-        if (p->stopped) {
-            stop_here(0);
+        if (READ_ONCE(p->exiting) || READ_ONCE(p->survivor) != NULL)
+            task_exit(0);
+        if (READ_ONCE(p->stopped)) {
+            rest();
             continue;
         }
 
@@ -581,12 +645,12 @@ signal_deliver(struct trapframe *tf)
         case SIGNAL_CONTINUE:
             break;
         case SIGNAL_STOP:
-            stop_here(sig);
+            stop_process(sig);
             break;
         case SIGNAL_TERMINATE:
             process_exit(sig);
         case SIGNAL_CORE:
-            process_exit(core_dump(&info) ? sig | WAIT_DUMPED : sig);
+            process_exit_with_core(&info);
         }
     }
     restore_mask();

@@ -62,6 +62,12 @@ void signal_deliver(struct trapframe *tf);
 /* Recomputes thread->interrupted. P held. */
 void signal_update_locked(struct task *t);
 
+/* Tells every thread that can take one of the signals sent to @p. P held. */
+void signal_retarget_locked(struct process *p);
+
+/* A thread has come to rest, or ends: if now all rest, the parent is told. P held. */
+void signal_stop_progress_locked(struct process *p);
+
 /* Sets the current thread's mask. */
 void signal_set_mask(sigset_t mask);
 

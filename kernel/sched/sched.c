@@ -248,7 +248,7 @@ sched_sleep_until(nsec_t when)
 {
     while (clock_now() < when) {
         sched_prepare_sleep();
-        (void)sched_sleep(false, when);
+        (void)sched_sleep(SLEEP_FIRM, when);
         sched_cancel_sleep();
     }
 }

@@ -103,15 +103,31 @@ thread_wake(struct thread *t)
     spin_unlock(&run_lock);
 }
 
+/* A signal has come: ends the sleep of @t if that is of such a kind. run_lock held. */
+static void
+disturb(struct thread *t, enum sleep_kind least)
+{
+    t->interrupted = true;
+    if (t->state == THREAD_SLEEPING && t->sleep_kind >= least)
+        sched_enqueue(t);
+    else if (t->preparing)
+        t->wake_pending = true;
+}
+
 void
 thread_interrupt(struct thread *t)
 {
     spin_lock(&run_lock);
-    t->interrupted = true;
-    if (t->state == THREAD_SLEEPING && t->interruptible)
-        sched_enqueue(t);
-    else if (t->preparing)
-        t->wake_pending = true;
+    disturb(t, SLEEP_INTERRUPTIBLE);
+    spin_unlock(&run_lock);
+}
+
+void
+thread_doom(struct thread *t)
+{
+    spin_lock(&run_lock);
+    t->doomed = true;
+    disturb(t, SLEEP_KILLABLE);
     spin_unlock(&run_lock);
 }
 
@@ -134,9 +150,9 @@ sched_cancel_sleep(void)
 
 /* Why a sleep should not begin, or has ended: 0 (a wake-up), -EINTR, -ETIMEDOUT. */
 static int
-sleep_verdict(const struct thread *t, bool interruptible, nsec_t deadline)
+sleep_verdict(const struct thread *t, enum sleep_kind kind, nsec_t deadline)
 {
-    if (interruptible && t->interrupted)
+    if ((kind == SLEEP_INTERRUPTIBLE && t->interrupted) || (kind != SLEEP_FIRM && t->doomed))
         return -EINTR;
     if (deadline != UINT64_MAX && deadline <= clock_now())
         return -ETIMEDOUT;
@@ -144,10 +160,10 @@ sleep_verdict(const struct thread *t, bool interruptible, nsec_t deadline)
 }
 
 int
-sched_sleep(bool interruptible, nsec_t deadline)
+sched_sleep(enum sleep_kind kind, nsec_t deadline)
 {
     struct thread *t = current_thread();
-    int verdict = sleep_verdict(t, interruptible, deadline);
+    int verdict = sleep_verdict(t, kind, deadline);
 
     if (verdict != 0)
         return verdict;
@@ -157,17 +173,17 @@ sched_sleep(bool interruptible, nsec_t deadline)
     spin_lock(&run_lock);
     if (!t->wake_pending) {
         t->state = THREAD_SLEEPING;
-        t->interruptible = interruptible;
+        t->sleep_kind = kind;
         t->switches_voluntary++;
         sched_switch();
-        t->interruptible = false;
+        t->sleep_kind = SLEEP_FIRM;
     }
     t->wake_pending = false;
     spin_unlock(&run_lock);
 
     if (deadline != UINT64_MAX)
         timeout_cancel(&t->sleep_timeout);
-    return sleep_verdict(t, interruptible, deadline);
+    return sleep_verdict(t, kind, deadline);
 }
 
 void

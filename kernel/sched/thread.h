@@ -13,6 +13,7 @@
 #include "kernel/arch/context.h"
 #include "kernel/lib/list.h"
 #include "kernel/sched/timeout.h"
+#include "kernel/sched/waitq.h"
 #include "mm/layout.h"
 
 struct task;
@@ -33,11 +34,11 @@ struct thread {
 
     /* Scheduler's, guarded by the run-queue lock. */
     enum thread_state state;
-    bool wake_pending;  /* a wake-up came since sched_prepare_sleep */
-    bool preparing;     /* between sched_prepare_sleep and the sleep's end */
-    bool interruptible; /* the present sleep ends by a signal */
-    uint8_t level;      /* 0 .. SCHED_LEVELS-1, 0 runs first */
-    nsec_t slice_end;   /* when the running thread's turn is over */
+    bool wake_pending;          /* a wake-up came since sched_prepare_sleep */
+    bool preparing;             /* between sched_prepare_sleep and the sleep's end */
+    enum sleep_kind sleep_kind; /* what the present sleep ends by */
+    uint8_t level;              /* 0 .. SCHED_LEVELS-1, 0 runs first */
+    nsec_t slice_end;           /* when the running thread's turn is over */
     struct list run_link;
     struct timeout sleep_timeout;
 
@@ -52,6 +53,7 @@ struct thread {
     bool
         frees_memory; /* the pager and the flusher: may use the last frames, never wait for one */
     bool interrupted; /* a signal wants attention: set by proc, ends interruptible sleeps */
+    bool doomed;      /* it will not see user mode again: ends killable sleeps too */
     uint64_t user_fs, user_gs;   /* saved segment bases while not running */
     void *fpu;                   /* XSAVE area; NULL for kernel threads */
     struct pagetable *pagetable; /* what to load into CR3 */
@@ -81,6 +83,9 @@ void thread_destroy(struct thread *t);
  * interruptible sleep. Any context.
  */
 void thread_interrupt(struct thread *t);
+
+/* The same, and for ever: the thread is to end. Killable sleeps end too. */
+void thread_doom(struct thread *t);
 
 /* Makes a sleeping thread runnable. Any context. */
 void thread_wake(struct thread *t);

@@ -32,6 +32,13 @@ struct waiter {
     struct waitq *queue;
 };
 
+/* What ends a sleep, beside what is waited for. */
+enum sleep_kind {
+    SLEEP_FIRM,          /* nothing */
+    SLEEP_KILLABLE,      /* the thread is to end */
+    SLEEP_INTERRUPTIBLE, /* any signal */
+};
+
 void waitq_init(struct waitq *q);
 
 /* Wake every thread in the queue; any context, also from interrupts. */
@@ -45,36 +52,38 @@ void waitq_leave(struct waiter *w);
 /*
  * sched_prepare_sleep - from now on a wake-up makes the next sched_sleep return at once.
  * sched_sleep - sleep until woken.
- * @interruptible: a signal (thread_interrupt) wakes too.
- * @deadline:      clock_now() at which to give up; UINT64_MAX: never.
+ * @kind:     may a signal wake it too.
+ * @deadline: clock_now() at which to give up; UINT64_MAX: never.
  * Returns: 0 when woken, -EINTR, or -ETIMEDOUT.  May return 0 without a
  *          reason: look at the condition.
  */
 void sched_prepare_sleep(void);
-int sched_sleep(bool interruptible, nsec_t deadline);
+int sched_sleep(enum sleep_kind kind, nsec_t deadline);
 
 /* Sleep until @cond holds. Evaluates to 0, -EINTR or -ETIMEDOUT; no spin lock may be held. */
-#define wait_event_full(q, cond, interruptible, deadline)    \
-    ({                                                       \
-        struct waiter waiter_;                               \
-        int err_ = 0;                                        \
-        waitq_enter((q), &waiter_);                          \
-        for (;;) {                                           \
-            sched_prepare_sleep();                           \
-            if (cond) {                                      \
-                err_ = 0;                                    \
-                break;                                       \
-            }                                                \
-            if (err_ != 0)                                   \
-                break;                                       \
-            err_ = sched_sleep((interruptible), (deadline)); \
-        }                                                    \
-        sched_cancel_sleep();                                \
-        waitq_leave(&waiter_);                               \
-        err_;                                                \
+#define wait_event_full(q, cond, kind, deadline)    \
+    ({                                              \
+        struct waiter waiter_;                      \
+        int err_ = 0;                               \
+        waitq_enter((q), &waiter_);                 \
+        for (;;) {                                  \
+            sched_prepare_sleep();                  \
+            if (cond) {                             \
+                err_ = 0;                           \
+                break;                              \
+            }                                       \
+            if (err_ != 0)                          \
+                break;                              \
+            err_ = sched_sleep((kind), (deadline)); \
+        }                                           \
+        sched_cancel_sleep();                       \
+        waitq_leave(&waiter_);                      \
+        err_;                                       \
     })
 
-#define wait_event(q, cond)               ((void)wait_event_full(q, cond, false, UINT64_MAX))
-#define wait_event_interruptible(q, cond) wait_event_full(q, cond, true, UINT64_MAX)
+#define wait_event(q, cond)          ((void)wait_event_full(q, cond, SLEEP_FIRM, UINT64_MAX))
+#define wait_event_killable(q, cond) wait_event_full(q, cond, SLEEP_KILLABLE, UINT64_MAX)
+#define wait_event_interruptible(q, cond) \
+    wait_event_full(q, cond, SLEEP_INTERRUPTIBLE, UINT64_MAX)
 
 void sched_cancel_sleep(void);

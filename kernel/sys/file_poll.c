@@ -118,7 +118,7 @@ set_wait(struct poll_set *s, nsec_t deadline)
         t = NULL; /* it stands in all queues now */
         if (ready > 0 || err != 0 || table.no_memory)
             break;
-        err = sched_sleep(true, deadline);
+        err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     }
     sched_cancel_sleep();
     poll_leave(&table);

@@ -105,7 +105,7 @@ wait_for_signal(void)
 
     do {
         sched_prepare_sleep();
-        err = sched_sleep(true, UINT64_MAX);
+        err = sched_sleep(SLEEP_INTERRUPTIBLE, UINT64_MAX);
     } while (err == 0);
     sched_cancel_sleep();
     return -ERESTARTNOHAND;
@@ -169,7 +169,7 @@ sys_rt_sigtimedwait(const uint64_t a[6])
         sig = signal_take(set, &info);
         if (sig != 0 || err != 0)
             break;
-        err = sched_sleep(true, deadline);
+        err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     }
     sched_cancel_sleep();
     set_awaited(0);

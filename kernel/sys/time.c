@@ -115,7 +115,7 @@ sleep_until(nsec_t deadline)
 
     do {
         sched_prepare_sleep();
-        err = sched_sleep(true, deadline);
+        err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     } while (err == 0);
     sched_cancel_sleep();
     return err == -ETIMEDOUT ? 0 : err;
@@ -278,21 +278,37 @@ futex_deadline(uint64_t utime, unsigned op, nsec_t *deadline)
     return 0;
 }
 
+/* A wait with an end in time goes on after a signal without handler as a sleep does (sleep_for). */
+static int64_t
+wait_on_futex(vaddr_t word, unsigned op, uint32_t value, vaddr_t utime, uint32_t bits)
+{
+    struct task *t = current_task();
+    nsec_t deadline;
+    int err = futex_deadline(utime, op, &deadline);
+
+    if (err != 0)
+        return err;
+    if (t->sleep_until != 0)
+        deadline = t->sleep_until;
+    t->sleep_until = 0;
+    err = futex_wait(word, value, bits, deadline);
+    if (err != -ERESTARTSYS || deadline == UINT64_MAX)
+        return err;
+    t->sleep_until = deadline;
+    return -ERESTARTNOHAND;
+}
+
 int64_t
 sys_futex(const uint64_t a[6])
 {
     unsigned op = (unsigned)a[1];
     uint32_t value = (uint32_t)a[2], value3 = (uint32_t)a[5];
-    nsec_t deadline;
-    int err;
 
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
-        value3 = FUTEX_ANY;
-        /* fallthrough */
+        return wait_on_futex(a[0], op, value, a[3], FUTEX_ANY);
     case FUTEX_WAIT_BITSET:
-        err = futex_deadline(a[3], op, &deadline);
-        return err != 0 ? err : futex_wait(a[0], value, value3, deadline);
+        return wait_on_futex(a[0], op, value, a[3], value3);
     case FUTEX_WAKE:
         return futex_wake(a[0], (int)value, FUTEX_ANY);
     case FUTEX_WAKE_BITSET:

@@ -215,7 +215,7 @@ sched_cancel_sleep(void)
 
 /* Nobody will ever wake us: a deadline passes at once, for ever means a signal comes. */
 int
-sched_sleep(bool interruptible, nsec_t deadline)
+sched_sleep(enum sleep_kind kind, nsec_t deadline)
 {
     CHECK(spins == 0 && mutexes == 0 && interruptible);
     return deadline == UINT64_MAX ? -EINTR : -ETIMEDOUT;
