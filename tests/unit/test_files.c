@@ -217,7 +217,7 @@ sched_cancel_sleep(void)
 int
 sched_sleep(enum sleep_kind kind, nsec_t deadline)
 {
-    CHECK(spins == 0 && mutexes == 0 && interruptible);
+    CHECK(spins == 0 && mutexes == 0 && kind == SLEEP_INTERRUPTIBLE);
     return deadline == UINT64_MAX ? -EINTR : -ETIMEDOUT;
 }
 
