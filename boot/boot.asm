@@ -290,6 +290,7 @@ long_mode_high:
     ud2
 
 section .bss nobits alloc write align=4096
+global boot_pml4                        ; the other processors start with them too
 boot_pml4:      resb 4096
 boot_pdpt_low:  resb 4096
 boot_pdpt_high: resb 4096

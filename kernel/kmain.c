@@ -7,6 +7,7 @@
 #include "kernel/kmain.h"
 
 #include "boot/bootinfo.h"
+#include "kernel/arch/ap.h"
 #include "kernel/arch/apic.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
@@ -28,6 +29,7 @@
 #include "mm/kvmap.h"
 #include "mm/pagetable.h"
 #include "mm/reclaim.h"
+#include "mm/tlb.h"
 
 static void *
 map_registers(paddr_t pa, size_t len)
@@ -67,6 +69,7 @@ kmain_thread(void *unused)
     char root[16] = "vda";
 
     (void)unused;
+    sched_start_cpus();
     reclaim_init();
     commit_init();
     dev_init();
@@ -102,11 +105,14 @@ kmain(void)
     random_init(boot_option("seed", seed, sizeof(seed)) ? seed : NULL, cpu_entropy);
     pagetable_init_kernel();
     (void)pagetable_unmap_kernel((vaddr_t)boot_stack_guard);
+    tlb_flush_kernel((vaddr_t)boot_stack_guard, 1);
     panic_set_walk_hook(pagetable_print_walk);
     panic_set_info_hook(tell_who);
     apic_init(map_registers);
     clock_init();
     sched_init();
+    tlb_init();
+    ap_init();
 
     struct thread *t = thread_create("kmain", kmain_thread, NULL);
 

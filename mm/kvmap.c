@@ -16,6 +16,7 @@
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/pagetable.h"
+#include "mm/tlb.h"
 
 struct hole {
     struct list link;
@@ -77,12 +78,18 @@ give_addresses(vaddr_t va, unsigned pages)
     spin_unlock(&kvmap_lock);
 }
 
-/* Unmaps and frees the first @pages pages at @va. */
+/* Unmaps and frees the first @pages pages at @va. Interrupts on where there are several CPUs. */
 static void
 drop_pages(vaddr_t va, unsigned pages)
 {
+    struct list freed = LIST_INIT(freed);
+    struct list *l;
+
     for (unsigned i = 0; i < pages; i++)
-        frame_free(frame_of(pagetable_unmap_kernel(va + i * PAGE_SIZE)));
+        list_push_back(&freed, &frame_of(pagetable_unmap_kernel(va + i * PAGE_SIZE))->link);
+    tlb_flush_kernel(va, pages);
+    while ((l = list_pop_front(&freed)) != NULL)
+        frame_free(list_entry(l, struct frame, link));
 }
 
 void *
@@ -127,7 +134,8 @@ kvmap_device(paddr_t pa, size_t len, bool write_combining)
     for (unsigned i = 0; i < pages; i++) {
         if (pagetable_map_kernel(va + i * PAGE_SIZE, first + i * PAGE_SIZE, bits) != 0) {
             while (i-- > 0)
-                pagetable_unmap_kernel(va + i * PAGE_SIZE);
+                (void)pagetable_unmap_kernel(va + i * PAGE_SIZE);
+            tlb_flush_kernel(va, pages);
             give_addresses(va, pages);
             return NULL;
         }

@@ -182,7 +182,7 @@ trim_below(const struct trim *t, pte_t *table, int level, vaddr_t base)
             trim_below(t, below, level - 1, low);
         if (low >= t->start && low + span <= t->end && table_empty(below)) {
             list_push_back(t->freed, &frame_of(pte_addr(table[i]))->link);
-            table[i].bits = 0;
+            (void)pte_exchange(&table[i], 0);
             t->pt->tables--;
         }
     }
@@ -203,12 +203,21 @@ pagetable_load(struct pagetable *pt)
 
     if (c->loaded == pt)
         return;
-    if (c->loaded != NULL)
-        __atomic_and_fetch(&c->loaded->cpus, ~(1U << c->id), __ATOMIC_SEQ_CST);
+    struct pagetable *old = c->loaded;
+
+    /* Between the two bits the CPU is asked for the sake of either: too often rather than not. */
     if (pt != NULL)
         __atomic_or_fetch(&pt->cpus, 1U << c->id, __ATOMIC_SEQ_CST);
     c->loaded = pt;
     write_cr3(pt != NULL ? pt->root : kernel_root);
+    if (old != NULL)
+        __atomic_and_fetch(&old->cpus, ~(1U << c->id), __ATOMIC_SEQ_CST);
+}
+
+paddr_t
+pagetable_kernel_root(void)
+{
+    return kernel_root;
 }
 
 /* ---- the kernel's half ---- */
@@ -276,7 +285,6 @@ pagetable_unmap_kernel(vaddr_t va)
     paddr_t pa = pte_addr(*e);
     e->bits = 0;
     spin_unlock(&kernel_table_lock);
-    invlpg(va);
     return pa;
 }
 

@@ -57,6 +57,9 @@ void pagetable_trim(struct pagetable *pt, vaddr_t start, vaddr_t end, struct lis
 /* Loads it on this CPU (NULL: the kernel's own, without a user half). Interrupts off. */
 void pagetable_load(struct pagetable *pt);
 
+/* The kernel's own table, for the CR3 of a processor that starts. */
+paddr_t pagetable_kernel_root(void);
+
 /*
  * Called once: builds the kernel's table from bootinfo and switches to it; the identity map of
  * the boot code is gone after.
@@ -70,7 +73,7 @@ void pagetable_init_kernel(void);
  */
 int pagetable_map_kernel(vaddr_t va, paddr_t pa, uint64_t bits) MUST_CHECK;
 
-/* Takes it out, with its TLB entry on this CPU. Returns the physical address it had. */
+/* Takes it out; TLBs still remember it (tlb_flush_kernel). Returns the physical address it had. */
 paddr_t pagetable_unmap_kernel(vaddr_t va);
 
 /* Prints the walk of @va through @root, level by level, in words (panic, debugging). */

@@ -35,6 +35,38 @@ pte_make(paddr_t pa, uint64_t bits)
     return (pte_t){pa | bits};
 }
 
+/*
+ * Every change of an entry that processors may be using is one locked step: they set A and D
+ * meanwhile, and what they set must not be lost.  The step is a fence too: who reads after it
+ * which CPUs use the table (tlb_batch_add) knows all that may have read the entry as it was.
+ */
+static inline pte_t
+pte_exchange(pte_t *e, uint64_t bits)
+{
+    return (pte_t){__atomic_exchange_n(&e->bits, bits, __ATOMIC_SEQ_CST)};
+}
+
+/* To @new, if the entry is *@old still; else false, and *@old is what it is. */
+static inline bool
+pte_replace(pte_t *e, pte_t *old, uint64_t new)
+{
+    return __atomic_compare_exchange_n(&e->bits, &old->bits, new, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+/* These return what the entry was. */
+static inline pte_t
+pte_clear_bits(pte_t *e, uint64_t bits)
+{
+    return (pte_t){__atomic_fetch_and(&e->bits, ~bits, __ATOMIC_SEQ_CST)};
+}
+
+static inline pte_t
+pte_set_bits(pte_t *e, uint64_t bits)
+{
+    return (pte_t){__atomic_fetch_or(&e->bits, bits, __ATOMIC_SEQ_CST)};
+}
+
 static inline bool
 pte_present(pte_t e)
 {

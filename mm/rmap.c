@@ -127,10 +127,9 @@ void
 rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
 {
     struct frame *f = frame_of(pte_addr(*e));
-    pte_t old = *e;
+    pte_t old = pte_exchange(e, 0);
 
     ASSERT(mutex_held(&vm_lock));
-    e->bits = 0;
     take_bits(f, old);
     link_remove(s, va, f);
     tlb_batch_add(b, &s->pt, va);
@@ -158,10 +157,13 @@ rmap_remove_all(struct frame *f, struct tlb_batch *b)
 void
 rmap_set_rights(struct space *s, vaddr_t va, pte_t *e, unsigned prot, struct tlb_batch *b)
 {
-    uint64_t old = e->bits;
+    pte_t old = *e;
+    uint64_t new;
 
-    e->bits = (old & ~PTE_RIGHTS) | rights(prot) | PTE_A;
-    if (((old & PTE_W) && !(e->bits & PTE_W)) || (!(old & PTE_NX) && (e->bits & PTE_NX)))
+    do
+        new = (old.bits & ~PTE_RIGHTS) | rights(prot) | PTE_A;
+    while (!pte_replace(e, &old, new));
+    if ((pte_writable(old) && !(new & PTE_W)) || (!(old.bits & PTE_NX) && (new & PTE_NX)))
         tlb_batch_add(b, &s->pt, va);
 }
 
@@ -170,8 +172,7 @@ rmap_write_protect_pte(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *
 {
     if (!pte_writable(*e))
         return;
-    take_bits(frame_of(pte_addr(*e)), *e);
-    e->bits &= ~(PTE_W | PTE_D);
+    take_bits(frame_of(pte_addr(*e)), pte_clear_bits(e, PTE_W | PTE_D));
     tlb_batch_add(b, &s->pt, va);
 }
 
@@ -189,7 +190,7 @@ rmap_mark_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked)
 
     ASSERT(mutex_held(&vm_lock));
     for (vaddr_t va = start; (e = pagetable_next(&s->pt, &va, end)) != NULL; va += PAGE_SIZE)
-        e->bits = locked ? e->bits | PTE_LOCKED : e->bits & ~PTE_LOCKED;
+        (void)(locked ? pte_set_bits(e, PTE_LOCKED) : pte_clear_bits(e, PTE_LOCKED));
 }
 
 bool
@@ -213,7 +214,7 @@ rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b)
 
         if (e->bits & PTE_A) {
             used = true;
-            e->bits &= ~PTE_A;
+            (void)pte_clear_bits(e, PTE_A);
             tlb_batch_add(b, &r->space->pt, r->va);
         }
     }

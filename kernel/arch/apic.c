@@ -24,6 +24,8 @@
 #define REG_TPR          0x080
 #define REG_EOI          0x0b0
 #define REG_SPURIOUS     0x0f0
+#define REG_COMMAND      0x300
+#define REG_COMMAND_TO   0x310
 #define REG_LVT_TIMER    0x320
 #define REG_LVT_LINT0    0x350
 #define REG_LVT_LINT1    0x360
@@ -32,6 +34,7 @@
 #define REG_TIMER_LEFT   0x390
 #define REG_TIMER_DIVIDE 0x3e0
 
+#define COMMAND_PENDING (1U << 12)
 #define SPURIOUS_ENABLE (1U << 8)
 #define LVT_MASKED      (1U << 16)
 #define LVT_NMI         (4U << 8)
@@ -81,8 +84,8 @@ apic_init_cpu(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
-    if (!(base & APIC_BASE_ON))
-        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ON);
+    if (!(base & APIC_BASE_ON) || (regs == NULL && !(base & APIC_BASE_X2)))
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ON | (regs == NULL ? APIC_BASE_X2 : 0));
     this_cpu()->apic_id = regs != NULL ? apic_read(REG_ID) >> 24 : apic_read(REG_ID);
     apic_write(REG_TPR, 0);
     apic_write(REG_LVT_LINT0, LVT_MASKED); /* the legacy controllers' way in */
@@ -111,6 +114,21 @@ void
 apic_eoi(void)
 {
     apic_write(REG_EOI, 0);
+}
+
+void
+apic_send(uint32_t apic_id, uint32_t command)
+{
+    irq_push_off(); /* the two halves are one message */
+    if (regs == NULL) {
+        wrmsr(MSR_X2APIC + REG_COMMAND / 16, (uint64_t)apic_id << 32 | command);
+    } else {
+        while (apic_read(REG_COMMAND) & COMMAND_PENDING)
+            cpu_relax();
+        apic_write(REG_COMMAND_TO, apic_id << 24);
+        apic_write(REG_COMMAND, command);
+    }
+    irq_pop_off();
 }
 
 void

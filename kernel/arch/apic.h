@@ -30,5 +30,15 @@ void apic_eoi(void);
  */
 void apic_timer_start(uint32_t steps);
 
+/*
+ * apic_send - a message to one processor.
+ * @command: a vector of IRQ_xxx, or one of the words below (APIC_STARTUP with a page number).
+ * Interrupts may be on or off.
+ */
+void apic_send(uint32_t apic_id, uint32_t command);
+#define APIC_NMI     (4U << 8)
+#define APIC_INIT    (5U << 8 | 1U << 14) /* level-triggered messages exist to be asserted */
+#define APIC_STARTUP (6U << 8 | 1U << 14)
+
 /* Steps left. */
 uint32_t apic_timer_left(void);

@@ -257,10 +257,14 @@ cpu_init(struct cpu *c, unsigned id)
     set_control_registers();
     set_syscall_registers();
     fpu_init_cpu();
+}
 
-    if (cpus[id] == NULL)
-        cpu_count++;
-    cpus[id] = c;
+void
+cpu_online(struct cpu *c)
+{
+    ASSERT(c->id == cpu_count);
+    cpus[c->id] = c;
+    __atomic_store_n(&cpu_count, c->id + 1, __ATOMIC_RELEASE);
 }
 
 void
@@ -275,6 +279,7 @@ cpu_early_init(void)
         patch_smap_sites(); /* before the first trap */
     vectors_init();
     cpu_init(&boot_cpu, 0);
+    cpu_online(&boot_cpu);
 }
 
 void

@@ -27,7 +27,9 @@ struct cpu {
     bool need_resched; /* set by the timer and by wake-ups: switch before going back to user */
     struct thread *idle;
     struct thread *reap;      /* ended, and still on its stack until the switch away is over */
+    struct thread *emigrant;  /* may not run here any more: goes to another CPU after the switch */
     struct pagetable *loaded; /* whose root CR3 holds; NULL: the kernel's own */
+    uint64_t stopped_rip, stopped_rbp; /* where a panic of another CPU stopped this one */
     void *arch;               /* GDT, TSS and IST stacks: arch's own */
 };
 
@@ -80,8 +82,10 @@ void cpu_early_init(void);
  * The boot CPU has had it from cpu_early_init() and may do it again with another @c.
  * @c:  becomes this_cpu(); cleared first.  @id: 0 .. CPU_MAX-1.
  * Interrupts off, no spin lock held.
+ * cpu_online - from now on it is in cpus[], and others may send it interrupts and threads.
  */
 void cpu_init(struct cpu *c, unsigned id);
+void cpu_online(struct cpu *c);
 
 /*
  * cpu_set_kernel_stack - where the next entry from user mode puts its frame.

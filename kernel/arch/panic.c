@@ -9,6 +9,7 @@
  */
 #include "kernel/arch/panic.h"
 
+#include "kernel/arch/ap.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/log.h"
 #include "kernel/lib/printf.h"
@@ -28,7 +29,7 @@ extern char kernel_text_start[];
 
 static void (*walk_hook)(paddr_t root, vaddr_t va);
 static void (*info_hook)(void);
-static bool in_panic;
+static uint32_t panicking; /* the CPU that panics, plus one; 0: none does */
 
 void
 panic_set_walk_hook(void (*walk)(paddr_t root, vaddr_t va))
@@ -45,7 +46,7 @@ panic_set_info_hook(void (*info)(void))
 bool
 panic_in_progress(void)
 {
-    return READ_ONCE(in_panic);
+    return READ_ONCE(panicking) != 0;
 }
 
 static bool
@@ -125,13 +126,25 @@ backtrace_print(uint64_t rip, uint64_t rbp)
     print_callers(rbp);
 }
 
-/* The first line.  Never returns for a second panic, whether of this CPU or of another. */
+/*
+ * The first line.  Never returns for a second panic: one of another CPU has come too late, one of
+ * this CPU is the end.
+ */
 static void
 begin(const char *fmt, va_list ap)
 {
+    uint32_t nobody = 0, me = this_cpu()->id + 1;
+
     __asm__ volatile("cli" ::: "memory");
+    bool first = __atomic_compare_exchange_n(&panicking, &nobody, me, false, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST);
+
+    if (!first && nobody != me)
+        ap_stop_here(NULL);
+    if (first)
+        ap_stop_others(); /* before the log's lock is passed by */
     log_enter_panic();
-    if (__atomic_exchange_n(&in_panic, true, __ATOMIC_SEQ_CST)) {
+    if (!first) {
         kprintf("\nPANIC while panicking: ");
         kvprintf(fmt, ap);
         kprintf("\n");
@@ -142,11 +155,30 @@ begin(const char *fmt, va_list ap)
     kprintf("\n");
 }
 
+/* What the other CPUs were doing. */
+static void
+tell_others(void)
+{
+    for (unsigned i = 0; i < cpu_count; i++) {
+        const struct cpu *c = cpus[i];
+
+        if (c == this_cpu())
+            continue;
+        kprintf("  CPU %u%s\n", i,
+                c->stopped_rip == 0                    ? " does not answer"
+                : (vaddr_t)c->stopped_rip < KERNEL_HALF ? " was in user mode"
+                                                       : " was here:");
+        if (c->stopped_rip >= KERNEL_HALF)
+            backtrace_print(c->stopped_rip, c->stopped_rbp);
+    }
+}
+
 static void
 end(void)
 {
     if (info_hook != NULL)
         info_hook();
+    tell_others();
     kprintf("  the machine stops here\n");
     machine_exit(EXIT_CODE_PANIC);
 }

@@ -3,14 +3,20 @@
  *
  * The word that is set is the holder's id plus one, so "held, and by me" is one load.
  *
+ * Who waits for longer than any use of a spin lock may last says who has it, and where that one
+ * took it, and stops the machine: the holder hangs.
+ *
  * SIMPLE: not fair; a real kernel hands the lock out in the order of arrival (ticket or
  * queued locks), which matters with many processors.
  */
 #include "kernel/arch/spinlock.h"
 
+#include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/lib/assert.h"
+
+#define SPIN_LIMIT (60 * NSEC_PER_SEC)
 
 bool
 irq_enabled(void)
@@ -48,20 +54,56 @@ spin_held(const struct spinlock *l)
     return READ_ONCE(l->held) == this_cpu()->id + 1;
 }
 
+/* Takes @l if it is free. Returns whose it was: 0, or a CPU + 1. Interrupts off. */
+static uint32_t
+try_to_take(struct spinlock *l)
+{
+    uint32_t holder = 0;
+
+    (void)__atomic_compare_exchange_n(&l->held, &holder, this_cpu()->id + 1, false,
+                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return holder;
+}
+
+/* Another CPU has it. */
+static void
+spin(struct spinlock *l)
+{
+    nsec_t since = clock_now();
+    uint32_t holder;
+
+    while ((holder = try_to_take(l)) != 0) {
+        if (clock_now() - since > SPIN_LIMIT)
+            panic("spin lock \"%s\" has been held by CPU %u since %#lx for more than a minute",
+                  l->name, holder - 1, (uint64_t)READ_ONCE(l->where));
+        cpu_relax();
+    }
+}
+
 void
 spin_lock(struct spinlock *l)
 {
     irq_push_off(); /* first: an interrupt handler may want the same lock */
-    uint32_t me = this_cpu()->id + 1;
-    uint32_t free = 0;
+    uint32_t holder = try_to_take(l);
 
-    while (!__atomic_compare_exchange_n(&l->held, &free, me, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
-        if (free == me)
-            panic("spin lock \"%s\" taken twice by CPU %u", l->name, me - 1);
-        free = 0;
-        cpu_relax();
+    if (unlikely(holder == this_cpu()->id + 1))
+        panic("spin lock \"%s\" taken twice by CPU %u, first at %#lx", l->name, holder - 1,
+              (uint64_t)l->where);
+    if (unlikely(holder != 0))
+        spin(l);
+    l->where = __builtin_return_address(0);
+}
+
+bool
+spin_try_lock(struct spinlock *l)
+{
+    irq_push_off();
+    if (try_to_take(l) != 0) {
+        irq_pop_off();
+        return false;
     }
+    l->where = __builtin_return_address(0);
+    return true;
 }
 
 void

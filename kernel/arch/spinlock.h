@@ -14,6 +14,7 @@
 struct spinlock {
     uint32_t held; /* 0, or the holder's CPU + 1 */
     const char *name;
+    const void *where; /* it was taken, by the holder */
 };
 
 #define SPINLOCK_INIT(text)       \
@@ -23,6 +24,7 @@ struct spinlock {
 
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
+bool spin_try_lock(struct spinlock *l) MUST_CHECK;
 bool spin_held(const struct spinlock *l); /* by this CPU */
 
 /* Interrupts off, counted; the pair nests with itself and with spin locks. */

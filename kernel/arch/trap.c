@@ -13,6 +13,7 @@
  */
 #include "kernel/arch/trap.h"
 
+#include "kernel/arch/ap.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/irq.h"
 #include "kernel/arch/panic.h"
@@ -197,6 +198,8 @@ looks_like_overflow(const struct trapframe *tf)
 void
 trap_paranoid(struct trapframe *tf)
 {
+    if (tf->vector == TRAP_NMI && panic_in_progress())
+        ap_stop_here(tf);
     if (tf->vector != TRAP_DF && handlers[tf->vector] != NULL) {
         handlers[tf->vector](tf);
         return;

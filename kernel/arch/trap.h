@@ -43,6 +43,7 @@ enum {
     IRQ_TIMER = 0xf0,   /* local APIC timer */
     IRQ_TLB = 0xf1,     /* TLB shootdown */
     IRQ_RESCHED = 0xf2, /* look at the run queue */
+    IRQ_HOLD = 0xf3,    /* stand still for a while */
     IRQ_SPURIOUS = 0xff,
     TRAP_SYSCALL = 0x100,
 };

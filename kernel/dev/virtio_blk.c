@@ -18,6 +18,7 @@
 #include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
 #include "kernel/arch/clock.h"
+#include "kernel/arch/ap.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/dev/block.h"
@@ -124,7 +125,7 @@ static void
 halt_until_done(struct disk *disk)
 {
     clock_hold_alarm();
-    while (disk->queue.free_count < disk->queue.size)
+    while (READ_ONCE(disk->queue.free_count) < disk->queue.size)
         cpu_halt_until_interrupt();
     clock_release_alarm();
 }
@@ -134,15 +135,21 @@ disk_submit(struct block_device *dev, struct block_request *req)
 {
     struct disk *disk = dev->private;
 
+    /* Not where interrupts are off: in a handler, or under a lock. */
+    bool wait = repeatable && irq_enabled();
+
+    if (wait)
+        ap_hold_others();
     irq_push_off();
     spin_lock(&disk->lock);
     list_push_back(&disk->waiting, &req->link);
     start_waiting(disk);
     spin_unlock(&disk->lock);
-    /* Not where interrupts were off before: in a handler, or under a lock. */
-    if (repeatable && this_cpu()->irq_depth == 0 && this_cpu()->irq_off_depth == 1)
+    if (wait)
         halt_until_done(disk);
     irq_pop_off();
+    if (wait)
+        ap_release_others();
 }
 
 /* The next request that the device is done with, or NULL. */

@@ -278,6 +278,7 @@ task_exit(int status)
     if (last)
         leave_session(p);
     give_back(thread, last);
+    thread_begin_exit();
     if (leave_process(t, status))
         become_zombie(p, p->exiting ? p->group_exit_status : p->exit_status);
     kfree(thread->cred);

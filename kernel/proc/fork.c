@@ -115,6 +115,7 @@ inherit_task(struct task *child, const struct clone_args *a)
     struct task *me = current_task();
 
     child->blocked = me->blocked;
+    child->thread->affinity = me->thread->affinity;
     /*
      * A child with a memory of its own, or a stack of its parent's (vfork),
      * keeps the alternate stack.

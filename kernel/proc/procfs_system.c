@@ -104,8 +104,10 @@ show_vmstat(struct proc_inode *i UNUSED, struct text *t)
     text_printf(t, "pgscan_kswapd %lu\n", r.scanned);
     text_printf(t, "pgsteal_kswapd %lu\n", r.freed);
     text_printf(t, "oom_kill %lu\n", r.oom_kills);
-    text_printf(t, "nr_tlb_local_flush_all %lu\n", tlb_flushed_all);
-    text_printf(t, "nr_tlb_local_flush_one %lu\n", tlb_flushed_pages);
+    text_printf(t, "nr_tlb_local_flush_all %lu\n", tlb_stats.all);
+    text_printf(t, "nr_tlb_local_flush_one %lu\n", tlb_stats.pages);
+    text_printf(t, "nr_tlb_remote_flush %lu\n", tlb_stats.shootdowns);
+    text_printf(t, "nr_tlb_remote_flush_received %lu\n", tlb_stats.messages);
     for (unsigned k = 0; k < FAULT_KINDS; k++)
         text_printf(t, "fault_%s %lu\n", fault_kind_names[k], c.kind[k]);
     return 0;

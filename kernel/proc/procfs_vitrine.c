@@ -76,8 +76,10 @@ take_inventory(struct inventory *v)
     struct frame_stats f;
     uint64_t notes, tables;
 
+    thread_await_exits();
     use_every_disk();
     drop_caches();
+    thread_drop_spare_stacks();
     frame_get_stats(&f);
     memcpy(v->frames, f.by_owner, sizeof(v->frames));
     v->frames[FRAME_FREE] = f.free;

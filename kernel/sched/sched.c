@@ -1,15 +1,21 @@
 /*
- * sched.c - which thread runs next: multi-level feedback (sched.h tells the rules).
+ * sched.c - which thread runs next, and where: multi-level feedback (sched.h tells the rules).
  *
- * One lock, run_lock, guards the queues and every thread's state.  It is held across the
- * switch itself: the thread that is switched to lets go of it.  So a thread is
- * never picked up by somebody else before its registers are saved.
+ * Each CPU has a run queue.  Its lock guards the queue and the state of every thread that runs
+ * there, waits there or slept there last (thread->cpu).  It is held across the switch itself: the
+ * thread that is switched to lets go of it.  So a thread is never picked up by somebody else
+ * before its registers are saved.
+ *
+ * A thread that wakes goes to an idle CPU if there is one, else where it ran before; a CPU that
+ * has nothing to do takes threads from the others' queues.
  *
  * The kernel is not preempted: a switch happens where code sleeps, and on
  * the way back to user mode.
  */
 #include "kernel/sched/sched.h"
 
+#include "kernel/abi/errno.h"
+#include "kernel/arch/apic.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/fpu.h"
@@ -22,16 +28,20 @@
 
 #define LOAD_PERIOD (5 * NSEC_PER_SEC)
 
-struct spinlock run_lock = SPINLOCK_INIT("run queue");
+struct runq {
+    struct spinlock lock;
+    struct list queues[SCHED_LEVELS];
+    unsigned queued;
+    nsec_t next_boost;
+    uint64_t switches;
+};
 
-static struct list queues[SCHED_LEVELS];
-static unsigned queued;
-static nsec_t next_boost;
-static uint64_t switches;
+static struct runq runqs[CPU_MAX];
 static struct thread boot_thread; /* the flow of control that boots, then idles */
 
 /* loadavg: exp(-5s/1min), exp(-5s/5min), exp(-5s/15min) in units of 1/2048. */
 static const uint64_t load_decay[3] = {1884, 2014, 2037};
+static struct spinlock load_lock = SPINLOCK_INIT("load average"); /* guards the two */
 static uint64_t load[3];
 static nsec_t next_load;
 
@@ -41,51 +51,191 @@ slice_of(unsigned level)
     return SCHED_SLICE << level;
 }
 
-void
-sched_enqueue(struct thread *t)
+static struct runq *
+my_runq(void)
 {
-    struct cpu *c = this_cpu();
+    return &runqs[this_cpu()->id];
+}
 
-    ASSERT(spin_held(&run_lock));
-    if (t->state == THREAD_SLEEPING)
-        t->level = 0; /* it waited for something: it goes first */
-    t->state = THREAD_RUNNABLE;
-    list_push_back(&queues[t->level], &t->run_link);
-    queued++;
-    if (c->current == c->idle || c->current->level > t->level)
-        c->need_resched = true;
+void
+sched_lock(const struct thread *t)
+{
+    for (;;) {
+        unsigned cpu = READ_ONCE(t->cpu);
+
+        spin_lock(&runqs[cpu].lock);
+        if (likely(t->cpu == cpu))
+            return;
+        spin_unlock(&runqs[cpu].lock); /* it has moved meanwhile */
+    }
+}
+
+void
+sched_unlock(const struct thread *t)
+{
+    spin_unlock(&runqs[t->cpu].lock);
+}
+
+/* ---- the queue of a CPU, its lock held ---- */
+
+static void
+push(struct runq *q, struct thread *t)
+{
+    struct cpu *c = cpus[t->cpu];
+
+    ASSERT(spin_held(&q->lock) && t->state == THREAD_RUNNABLE);
+    list_push_back(&q->queues[t->level], &t->run_link);
+    q->queued++;
+    if (c->current != c->idle && c->current->level <= t->level)
+        return;
+    c->need_resched = true;
+    if (c != this_cpu())
+        apic_send(c->apic_id, IRQ_RESCHED);
+}
+
+static void
+take_out(struct runq *q, struct thread *t)
+{
+    list_del(&t->run_link);
+    q->queued--;
 }
 
 /* Every thread to the top, so that none waits for ever below the others. */
 static void
-boost_all(nsec_t now)
+boost_all(struct runq *q, nsec_t now)
 {
-    if (now < next_boost)
+    if (now < q->next_boost)
         return;
-    next_boost = now + SCHED_BOOST;
+    q->next_boost = now + SCHED_BOOST;
     for (unsigned level = 1; level < SCHED_LEVELS; level++) {
         struct list *l;
 
-        while ((l = list_pop_front(&queues[level])) != NULL) {
+        while ((l = list_pop_front(&q->queues[level])) != NULL) {
             list_entry(l, struct thread, run_link)->level = 0;
-            list_push_back(&queues[0], l);
+            list_push_back(&q->queues[0], l);
         }
     }
 }
 
+/* The first thread in @q that may run on @cpu, or NULL. */
 static struct thread *
-pick_next(void)
+first_for(struct runq *q, unsigned cpu)
 {
-    for (unsigned level = 0; level < SCHED_LEVELS; level++) {
-        struct list *l = list_pop_front(&queues[level]);
+    struct thread *t;
 
-        if (l != NULL) {
-            queued--;
-            return list_entry(l, struct thread, run_link);
-        }
-    }
-    return this_cpu()->idle;
+    for (unsigned level = 0; level < SCHED_LEVELS && q->queued > 0; level++)
+        list_for_each (t, &q->queues[level], run_link)
+            if (t->affinity & 1U << cpu)
+                return t;
+    return NULL;
 }
+
+/* ---- which CPU ---- */
+
+static bool
+idles(unsigned cpu)
+{
+    const struct cpu *c = cpus[cpu];
+
+    return READ_ONCE(c->current) == c->idle && READ_ONCE(runqs[cpu].queued) == 0;
+}
+
+/* Only a hint is asked of the others' queues, so they are looked at without their locks. */
+static unsigned
+choose_cpu(const struct thread *t)
+{
+    unsigned best = CPU_MAX;
+
+    if ((t->affinity & 1U << t->cpu) && idles(t->cpu))
+        return t->cpu;
+    for (unsigned i = 0; i < cpu_count; i++) {
+        if (!(t->affinity & 1U << i))
+            continue;
+        if (idles(i))
+            return i;
+        if (best == CPU_MAX || runqs[i].queued < runqs[best].queued)
+            best = i;
+    }
+    return t->affinity & 1U << t->cpu ? t->cpu : best;
+}
+
+/* Takes a thread from another CPU's queue; NULL: there is none, or its queue is in use. */
+static struct thread *
+steal(void)
+{
+    unsigned me = this_cpu()->id;
+    struct thread *t = NULL;
+
+    for (unsigned i = 1; i < cpu_count && t == NULL; i++) {
+        struct runq *q = &runqs[(me + i) % cpu_count];
+
+        /* Not waiting: the other CPU may be on its way to our queue. */
+        if (READ_ONCE(q->queued) == 0 || !spin_try_lock(&q->lock))
+            continue;
+        t = first_for(q, me);
+        if (t != NULL) {
+            take_out(q, t);
+            t->cpu = me;
+        }
+        spin_unlock(&q->lock);
+    }
+    return t;
+}
+
+void
+sched_make_runnable(struct thread *t)
+{
+    unsigned from = t->cpu, to = choose_cpu(t);
+
+    ASSERT(spin_held(&runqs[from].lock) && list_empty(&t->run_link));
+    t->state = THREAD_RUNNABLE;
+    t->level = 0; /* it waited for something: it goes first */
+    if (to != from) {
+        WRITE_ONCE(t->cpu, to);
+        spin_unlock(&runqs[from].lock);
+        spin_lock(&runqs[to].lock);
+    }
+    push(&runqs[to], t);
+    spin_unlock(&runqs[to].lock);
+}
+
+void
+sched_poke(const struct thread *t)
+{
+    struct cpu *c = cpus[t->cpu];
+
+    ASSERT(spin_held(&runqs[t->cpu].lock));
+    if (c->current == t && c != this_cpu())
+        apic_send(c->apic_id, IRQ_RESCHED);
+}
+
+int
+sched_set_affinity(struct thread *t, uint32_t allowed)
+{
+    allowed &= (1U << cpu_count) - 1;
+    if (allowed == 0)
+        return -EINVAL;
+    sched_lock(t);
+    struct runq *q = &runqs[t->cpu];
+
+    t->affinity = allowed;
+    if (allowed & 1U << t->cpu) {
+        spin_unlock(&q->lock);
+    } else if (!list_empty(&t->run_link)) {
+        take_out(q, t);
+        sched_make_runnable(t);
+    } else {
+        /* If it runs, it moves on its way to user mode; if it sleeps, when it wakes. */
+        if (cpus[t->cpu]->current == t) {
+            cpus[t->cpu]->need_resched = true;
+            sched_poke(t);
+        }
+        spin_unlock(&q->lock);
+    }
+    return 0;
+}
+
+/* ---- switching ---- */
 
 /* The processor state that belongs to user mode goes with its thread. */
 static void
@@ -101,70 +251,94 @@ switch_user_state(struct thread *from, struct thread *to)
         cpu_set_user_fs(to->user_fs);
         cpu_set_user_gs(to->user_gs);
     }
-    /* A kernel thread has no user half and lets the last one stand: one TLB flush saved. */
-    if (to->pagetable != NULL)
-        pagetable_load(to->pagetable);
+    /*
+     * Without a space of its own it gets the kernel's table: so a CPU that is idle remembers
+     * nothing of a user's, and need not be asked to forget.
+     */
+    pagetable_load(to->pagetable);
     if (to->stack != 0)
         cpu_set_kernel_stack(thread_stack_top(to));
+}
+
+static struct thread *
+pick_next(struct runq *q)
+{
+    struct thread *t = first_for(q, this_cpu()->id);
+
+    if (t != NULL)
+        take_out(q, t);
+    else
+        t = steal();
+    return t != NULL ? t : this_cpu()->idle;
 }
 
 void
 sched_switch(void)
 {
     struct cpu *c = this_cpu();
+    struct runq *q = my_runq();
     struct thread *from = c->current;
     nsec_t now = clock_now();
 
-    ASSERT(spin_held(&run_lock) && c->irq_off_depth == 1);
-    boost_all(now); /* here too: threads that switch often never see their slice end */
-
-    struct thread *to = pick_next();
-
+    ASSERT(spin_held(&q->lock) && c->irq_off_depth == 1);
+    boost_all(q, now); /* here too: threads that switch often never see their slice end */
     c->need_resched = false;
+
+    struct thread *to = pick_next(q);
+
     from->run_time += now - from->run_since;
     to->run_since = now;
     to->slice_end = now + slice_of(to->level);
-    if (from == to)
-        return;
+    if (from != to) {
+        bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
-    bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
+        q->switches++;
+        switch_user_state(from, to);
+        c->current = to;
+        clock_set_alarm(to == c->idle ? timeout_next() : MIN(timeout_next(), to->slice_end));
+        context_switch(&from->context, &to->context);
+        this_cpu()->irq_was_on = irq_was_on; /* perhaps another CPU */
+    }
+    sched_end_switch();
+}
 
-    switches++;
-    switch_user_state(from, to);
-    c->current = to;
-    clock_set_alarm(to == c->idle ? timeout_next() : MIN(timeout_next(), to->slice_end));
-    context_switch(&from->context, &to->context);
-    this_cpu()->irq_was_on = irq_was_on;
-    if (this_cpu()->reap != NULL && this_cpu()->reap != from) {
-        struct thread *dead = this_cpu()->reap;
+void
+sched_end_switch(void)
+{
+    struct cpu *c = this_cpu();
+    struct thread *dead = c->reap, *emigrant = c->emigrant;
 
-        this_cpu()->reap = NULL;
+    c->reap = c->emigrant = NULL;
+    spin_unlock(&my_runq()->lock);
+    if (dead != NULL)
         thread_destroy(dead);
+    if (emigrant != NULL) {
+        sched_lock(emigrant);
+        sched_make_runnable(emigrant);
     }
 }
 
 void
-sched_finish_switch(void)
+sched_lock_mine(void)
 {
-    struct thread *dead = this_cpu()->reap;
-
-    this_cpu()->reap = NULL;
-    this_cpu()->irq_was_on = true;
-    spin_unlock(&run_lock);
-    if (dead != NULL)
-        thread_destroy(dead);
+    irq_push_off(); /* so that it stays this CPU's */
+    spin_lock(&my_runq()->lock);
+    irq_pop_off();
 }
 
 void
 sched_yield(void)
 {
+    struct cpu *c;
     struct thread *t = current_thread();
 
-    spin_lock(&run_lock);
-    if (t != this_cpu()->idle)
-        sched_enqueue(t);
+    sched_lock_mine();
+    c = this_cpu();
+    if (t != c->idle && (t->affinity & 1U << c->id))
+        push(my_runq(), t);
+    else if (t != c->idle)
+        c->emigrant = t;
     sched_switch();
-    spin_unlock(&run_lock);
 }
 
 void
@@ -181,9 +355,22 @@ sample_load(nsec_t now)
 {
     uint64_t n = sched_runnable();
 
+    spin_lock(&load_lock);
     for (; next_load <= now; next_load += LOAD_PERIOD)
         for (unsigned i = 0; i < 3; i++)
             load[i] = (load[i] * load_decay[i] + n * (2048 - load_decay[i]) * 2048) / 2048;
+    spin_unlock(&load_lock);
+}
+
+/* Threads wait here, and there a CPU has nothing to do: it comes and takes one. */
+static void
+wake_an_idle_cpu(void)
+{
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (idles(i)) {
+            apic_send(cpus[i]->apic_id, IRQ_RESCHED);
+            return;
+        }
 }
 
 /* The timer interrupt: due timeouts, the end of a slice, the next alarm. */
@@ -191,6 +378,7 @@ static void
 sched_timer(struct trapframe *tf)
 {
     struct cpu *c = this_cpu();
+    struct runq *q = my_runq();
     struct thread *t = c->current;
     nsec_t now = clock_now();
 
@@ -199,36 +387,55 @@ sched_timer(struct trapframe *tf)
     else
         t->ticks_system++;
     timeout_run(now);
-
-    spin_lock(&run_lock);
     sample_load(now);
-    boost_all(now);
+
+    spin_lock(&q->lock);
+    boost_all(q, now);
     if (t != c->idle && now >= t->slice_end) {
-        if (queued > 0) {
+        if (q->queued > 0) {
             t->level = MIN(t->level + 1, SCHED_LEVELS - 1);
             c->need_resched = true;
+            wake_an_idle_cpu();
         }
         t->slice_end = now + slice_of(t->level);
     }
     clock_set_alarm(t == c->idle ? timeout_next() : MIN(timeout_next(), t->slice_end));
-    spin_unlock(&run_lock);
+    spin_unlock(&q->lock);
+}
+
+/* need_resched was set before the message: nothing is left to do. */
+static void
+on_resched(struct trapframe *tf UNUSED)
+{
 }
 
 void
 sched_init(void)
 {
-    struct cpu *c = this_cpu();
-
-    for (unsigned i = 0; i < SCHED_LEVELS; i++)
-        list_init(&queues[i]);
+    for (unsigned i = 0; i < CPU_MAX; i++) {
+        runqs[i].lock = (struct spinlock)SPINLOCK_INIT("run queue");
+        for (unsigned level = 0; level < SCHED_LEVELS; level++)
+            list_init(&runqs[i].queues[level]);
+    }
     strlcpy(boot_thread.name, "idle", sizeof(boot_thread.name));
-    boot_thread.state = THREAD_RUNNABLE;
-    boot_thread.level = SCHED_LEVELS - 1;
     list_init(&boot_thread.run_link);
     timeout_init(&boot_thread.sleep_timeout, NULL);
-    c->current = c->idle = &boot_thread;
+    sched_init_cpu(&boot_thread);
     next_load = LOAD_PERIOD;
     trap_set_handler(IRQ_TIMER, sched_timer);
+    trap_set_handler(IRQ_RESCHED, on_resched);
+}
+
+void
+sched_init_cpu(struct thread *idle)
+{
+    struct cpu *c = this_cpu();
+
+    idle->state = THREAD_RUNNABLE;
+    idle->level = SCHED_LEVELS - 1;
+    idle->cpu = c->id;
+    idle->run_since = clock_now();
+    c->current = c->idle = idle;
 }
 
 void
@@ -237,7 +444,7 @@ sched_idle(void)
     for (;;) {
         sched_yield();
         irq_push_off();
-        if (queued == 0)
+        if (my_runq()->queued == 0 && !this_cpu()->need_resched)
             cpu_halt_until_interrupt();
         irq_pop_off();
     }
@@ -256,20 +463,28 @@ sched_sleep_until(nsec_t when)
 unsigned
 sched_runnable(void)
 {
-    return queued + (this_cpu()->current != this_cpu()->idle);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < cpu_count; i++)
+        n += READ_ONCE(runqs[i].queued) + (READ_ONCE(cpus[i]->current) != cpus[i]->idle);
+    return n;
 }
 
 uint64_t
 sched_switches(void)
 {
-    return switches;
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < cpu_count; i++)
+        n += READ_ONCE(runqs[i].switches);
+    return n;
 }
 
 void
 sched_loadavg(uint64_t avg[3])
 {
-    spin_lock(&run_lock);
     sample_load(clock_now());
+    spin_lock(&load_lock);
     memcpy(avg, load, sizeof(load));
-    spin_unlock(&run_lock);
+    spin_unlock(&load_lock);
 }

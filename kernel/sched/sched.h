@@ -4,7 +4,7 @@
  * Multi-level feedback: SCHED_LEVELS queues, the first non-empty one runs,
  * round robin inside.  A thread that uses up its slice goes one level down, one that wakes from
  * sleep starts at the top: so programs that wait for people go first.  Every
- * SCHED_BOOST nanoseconds all go to the top, so none starves.
+ * SCHED_BOOST nanoseconds all go to the top, so none starves.  Each CPU has such queues.
  */
 #pragma once
 
@@ -17,8 +17,19 @@ struct thread;
 #define SCHED_SLICE  (10 * NSEC_PER_MSEC) /* at level 0; doubles with each level */
 #define SCHED_BOOST  (200 * NSEC_PER_MSEC)
 
-/* Makes the running code the idle thread of this CPU. */
+/* Makes the running code the idle thread of the boot CPU. */
 void sched_init(void);
+
+/* Starts the other processors that the firmware told of. Once, in a thread, after sched_init. */
+void sched_start_cpus(void);
+
+/*
+ * sched_set_affinity - on which CPUs @t may run; it is on one of them before it sees user mode
+ * again.
+ * @allowed: bit n for CPU n.
+ * Returns: 0, or -EINVAL: none of them exists.
+ */
+int sched_set_affinity(struct thread *t, uint32_t allowed) MUST_CHECK;
 
 /* Gives the CPU away; the caller stays runnable. */
 void sched_yield(void);
@@ -41,19 +52,28 @@ unsigned sched_runnable(void);
 /* Context switches since boot. */
 uint64_t sched_switches(void);
 
-/* ---- for thread.c only ---- */
+/* ---- for thread.c and cpus.c only ---- */
 
-/* One lock for the queues and the state of every thread; held across the switch itself. */
-extern struct spinlock run_lock;
+/* What guards a thread's state: the lock of the run queue where it belongs now. */
+void sched_lock(const struct thread *t);
+void sched_unlock(const struct thread *t);
+/* The same of the current thread, which may be another CPU's one moment later. */
+void sched_lock_mine(void);
 
-/* Makes @t runnable and says so to the CPU if it matters. run_lock held. */
-void sched_enqueue(struct thread *t);
+/* Makes @t, which slept, runnable where it suits. Its lock is held, and let go. */
+void sched_make_runnable(struct thread *t);
+
+/* If @t runs in user mode on another CPU, it enters the kernel soon. Its lock is held. */
+void sched_poke(const struct thread *t);
 
 /*
- * Gives the CPU to the next thread; the caller has set its own state. run_lock held,
- * and again when it returns.
+ * Gives the CPU to the next thread; the caller has set its own state, and returns when it runs
+ * again.  sched_lock_mine() held, and let go.
  */
 void sched_switch(void);
 
 /* What a new thread does first: ends the switch that brought it here. */
-void sched_finish_switch(void);
+void sched_end_switch(void);
+
+/* The calling CPU, which has just been started, idles in @idle. */
+void sched_init_cpu(struct thread *idle);

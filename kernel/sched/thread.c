@@ -17,13 +17,16 @@
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
 
+#define SPARE_STACKS 8
+
 /* First code of every thread, still inside the switch that started it. */
 static void
 thread_begin(void *arg)
 {
     struct thread *t = arg;
 
-    sched_finish_switch();
+    this_cpu()->irq_was_on = true;
+    sched_end_switch();
     t->entry(t->entry_arg);
     thread_exit();
 }
@@ -40,6 +43,54 @@ thread_user_frame(const struct thread *t)
     return thread_stack_top(t) - ROUND_UP(sizeof(struct trapframe), 16);
 }
 
+/*
+ * Stacks of the dead serve the living again: nothing has to be mapped, and no CPU asked to forget
+ * what was.
+ */
+static struct spinlock spare_lock = SPINLOCK_INIT("spare stacks");
+static vaddr_t spare_stacks[SPARE_STACKS]; /* guarded by spare_lock */
+static unsigned nspare;                    /* the same */
+
+/* 0: there is none. */
+static vaddr_t
+take_spare_stack(void)
+{
+    spin_lock(&spare_lock);
+    vaddr_t stack = nspare > 0 ? spare_stacks[--nspare] : 0;
+    spin_unlock(&spare_lock);
+    return stack;
+}
+
+static vaddr_t
+stack_alloc(void)
+{
+    vaddr_t stack = take_spare_stack();
+
+    return stack != 0 ? stack : (vaddr_t)kvmap_alloc(KSTACK_PAGES);
+}
+
+static void
+stack_free(vaddr_t stack)
+{
+    spin_lock(&spare_lock);
+    bool kept = nspare < SPARE_STACKS;
+
+    if (kept)
+        spare_stacks[nspare++] = stack;
+    spin_unlock(&spare_lock);
+    if (!kept)
+        kvmap_free((void *)stack, KSTACK_PAGES);
+}
+
+void
+thread_drop_spare_stacks(void)
+{
+    vaddr_t stack;
+
+    while ((stack = take_spare_stack()) != 0)
+        kvmap_free((void *)stack, KSTACK_PAGES);
+}
+
 struct thread *
 thread_create(const char *name, void (*entry)(void *), void *arg)
 {
@@ -47,7 +98,7 @@ thread_create(const char *name, void (*entry)(void *), void *arg)
 
     if (t == NULL)
         return NULL;
-    t->stack = (vaddr_t)kvmap_alloc(KSTACK_PAGES);
+    t->stack = stack_alloc();
     if (t->stack == 0) {
         kfree(t);
         return NULL;
@@ -56,6 +107,8 @@ thread_create(const char *name, void (*entry)(void *), void *arg)
     t->entry = entry;
     t->entry_arg = arg;
     t->state = THREAD_SLEEPING;
+    t->cpu = this_cpu()->id;
+    t->affinity = UINT32_MAX;
     list_init(&t->run_link);
     timeout_init(&t->sleep_timeout, sleep_is_over);
     context_init(&t->context, thread_user_frame(t), thread_begin, t);
@@ -65,10 +118,9 @@ thread_create(const char *name, void (*entry)(void *), void *arg)
 void
 thread_start(struct thread *t)
 {
-    spin_lock(&run_lock);
+    sched_lock(t);
     ASSERT(t->state == THREAD_SLEEPING);
-    sched_enqueue(t);
-    spin_unlock(&run_lock);
+    sched_make_runnable(t);
 }
 
 void
@@ -76,7 +128,7 @@ thread_exit(void)
 {
     struct thread *t = current_thread();
 
-    spin_lock(&run_lock);
+    sched_lock_mine();
     t->state = THREAD_DEAD;
     ASSERT(this_cpu()->reap == NULL);
     this_cpu()->reap = t;
@@ -84,51 +136,74 @@ thread_exit(void)
     panic("a dead thread runs");
 }
 
+static uint32_t exiting; /* A: threads that began to exit and are not freed */
+static struct waitq exits = WAITQ_INIT(exits);
+
+void
+thread_begin_exit(void)
+{
+    current_thread()->exiting = true;
+    __atomic_add_fetch(&exiting, 1, __ATOMIC_RELAXED);
+}
+
+void
+thread_await_exits(void)
+{
+    wait_event(&exits, __atomic_load_n(&exiting, __ATOMIC_ACQUIRE) == 0);
+}
+
 void
 thread_destroy(struct thread *t)
 {
-    kvmap_free((void *)t->stack, KSTACK_PAGES);
+    bool counted = t->exiting;
+
+    stack_free(t->stack);
     kfree(t->fpu);
     kfree(t);
+    if (counted && __atomic_sub_fetch(&exiting, 1, __ATOMIC_RELEASE) == 0)
+        waitq_wake_all(&exits);
 }
 
 void
 thread_wake(struct thread *t)
 {
-    spin_lock(&run_lock);
-    if (t->state == THREAD_SLEEPING)
-        sched_enqueue(t);
-    else if (t->preparing)
+    sched_lock(t);
+    if (t->state == THREAD_SLEEPING) {
+        sched_make_runnable(t);
+        return;
+    }
+    if (t->preparing)
         t->wake_pending = true;
-    spin_unlock(&run_lock);
+    sched_unlock(t);
 }
 
-/* A signal has come: ends the sleep of @t if that is of such a kind. run_lock held. */
+/* A signal has come: ends the sleep of @t if that is of such a kind. */
 static void
 disturb(struct thread *t, enum sleep_kind least)
 {
+    sched_lock(t);
     t->interrupted = true;
-    if (t->state == THREAD_SLEEPING && t->sleep_kind >= least)
-        sched_enqueue(t);
-    else if (t->preparing)
+    t->doomed |= least == SLEEP_KILLABLE;
+    if (t->state == THREAD_SLEEPING && t->sleep_kind >= least) {
+        sched_make_runnable(t);
+        return;
+    }
+    if (t->preparing)
         t->wake_pending = true;
+    sched_poke(t);
+    sched_unlock(t);
 }
 
 void
 thread_interrupt(struct thread *t)
 {
-    spin_lock(&run_lock);
     disturb(t, SLEEP_INTERRUPTIBLE);
-    spin_unlock(&run_lock);
 }
 
 void
 thread_doom(struct thread *t)
 {
-    spin_lock(&run_lock);
-    t->doomed = true;
     disturb(t, SLEEP_KILLABLE);
-    spin_unlock(&run_lock);
 }
 
 void
@@ -136,10 +211,10 @@ sched_prepare_sleep(void)
 {
     struct thread *t = current_thread();
 
-    spin_lock(&run_lock);
+    sched_lock(t);
     t->preparing = true;
     t->wake_pending = false;
-    spin_unlock(&run_lock);
+    sched_unlock(t);
 }
 
 void
@@ -170,16 +245,16 @@ sched_sleep(enum sleep_kind kind, nsec_t deadline)
     if (deadline != UINT64_MAX)
         timeout_set(&t->sleep_timeout, deadline);
 
-    spin_lock(&run_lock);
-    if (!t->wake_pending) {
+    sched_lock_mine();
+    if (t->wake_pending) {
+        t->wake_pending = false;
+        sched_unlock(t);
+    } else {
         t->state = THREAD_SLEEPING;
         t->sleep_kind = kind;
         t->switches_voluntary++;
         sched_switch();
-        t->sleep_kind = SLEEP_FIRM;
     }
-    t->wake_pending = false;
-    spin_unlock(&run_lock);
 
     if (deadline != UINT64_MAX)
         timeout_cancel(&t->sleep_timeout);
@@ -189,11 +264,13 @@ sched_sleep(enum sleep_kind kind, nsec_t deadline)
 void
 thread_times(const struct thread *t, nsec_t *user, nsec_t *system)
 {
+    sched_lock(t);
     nsec_t run = t->run_time;
     uint64_t ticks = t->ticks_user + t->ticks_system;
 
-    if (t == current_thread())
+    if (cpus[t->cpu]->current == t)
         run += clock_now() - t->run_since;
+    sched_unlock(t);
     *user = ticks == 0 ? 0 : run / ticks * t->ticks_user;
     *system = run - *user;
 }

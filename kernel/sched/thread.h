@@ -6,7 +6,7 @@
  *
  * States:  1. RUNNABLE: on a CPU or in its run queue.
  *          2. SLEEPING: in sched_sleep(), until a wake-up, a signal or the deadline.
- *          3. DEAD: has called thread_exit(); its stack is freed by the next thread on that CPU.
+ *          3. DEAD: has called thread_exit(); freed by the next thread on that CPU.
  */
 #pragma once
 
@@ -32,8 +32,10 @@ struct thread {
     vaddr_t stack;          /* lowest address of its kernel stack, 0 for a CPU's first thread */
     char name[THREAD_NAME_MAX];
 
-    /* Scheduler's, guarded by the run-queue lock. */
+    /* Scheduler's, guarded by the run queue's lock of CPU @cpu. */
     enum thread_state state;
+    unsigned cpu;       /* where it runs, waits, or slept last */
+    uint32_t affinity;  /* bit n: may run on CPU n */
     bool wake_pending;          /* a wake-up came since sched_prepare_sleep */
     bool preparing;             /* between sched_prepare_sleep and the sleep's end */
     enum sleep_kind sleep_kind; /* what the present sleep ends by */
@@ -54,6 +56,7 @@ struct thread {
         frees_memory; /* the pager and the flusher: may use the last frames, never wait for one */
     bool interrupted; /* a signal wants attention: set by proc, ends interruptible sleeps */
     bool doomed;      /* it will not see user mode again: ends killable sleeps too */
+    bool exiting;     /* it is counted among those that exit */
     uint64_t user_fs, user_gs;   /* saved segment bases while not running */
     void *fpu;                   /* XSAVE area; NULL for kernel threads */
     struct pagetable *pagetable; /* what to load into CR3 */
@@ -75,8 +78,18 @@ void thread_start(struct thread *t);
 /* Ends the current thread; its memory is given back after the switch. */
 void thread_exit(void) NORETURN;
 
-/* Frees a thread that was never started. */
+/*
+ * thread_begin_exit - the current thread is as good as gone: others may be told so.
+ * thread_await_exits - until those that began so far are, with all their memory. Sleeps.
+ */
+void thread_begin_exit(void);
+void thread_await_exits(void);
+
+/* Frees a thread that does not run: it was never started, or is dead. */
 void thread_destroy(struct thread *t);
+
+/* A few stacks of dead threads are kept for new ones: gives their memory back. */
+void thread_drop_spare_stacks(void);
 
 /*
  * thread_interrupt - a signal came: sets ->interrupted and ends an

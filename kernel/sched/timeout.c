@@ -1,5 +1,5 @@
 /*
- * timeout.c - calls at a later time, in a list sorted by that time.
+ * timeout.c - calls at a later time, in a list for each CPU, sorted by that time.
  *
  * SIMPLE: arming walks the list; real kernels use timer wheels (Varghese and Lauck 1987). There
  * are as many timeouts as threads that sleep with a deadline.
@@ -9,10 +9,24 @@
 #include "kernel/sched/timeout.h"
 
 #include "kernel/arch/clock.h"
+#include "kernel/arch/cpu.h"
 #include "kernel/arch/spinlock.h"
 
 static struct spinlock timeout_lock = SPINLOCK_INIT("timeouts");
-static struct list armed = LIST_INIT(armed);
+static struct {
+    struct list armed;       /* by time; not made yet while its link is 0 */
+    struct timeout *running; /* its callback is being called */
+} per_cpu[CPU_MAX];          /* guarded by timeout_lock */
+
+static struct list *
+armed_here(void)
+{
+    struct list *l = &per_cpu[this_cpu()->id].armed;
+
+    if (l->next == NULL)
+        list_init(l);
+    return l;
+}
 
 void
 timeout_init(struct timeout *t, void (*call)(struct timeout *t))
@@ -28,15 +42,26 @@ timeout_set(struct timeout *t, nsec_t when)
     struct timeout *pos;
 
     spin_lock(&timeout_lock);
+    struct list *armed = armed_here();
+
     list_del(&t->link);
     t->when = when;
-    list_for_each (pos, &armed, link)
+    list_for_each (pos, armed, link)
         if (pos->when > when)
             break;
     list_push_back(&pos->link, &t->link); /* in front of the first later one */
-    if (armed.next == &t->link)
+    if (armed->next == &t->link)
         clock_set_alarm(when);
     spin_unlock(&timeout_lock);
+}
+
+static bool
+runs_elsewhere(const struct timeout *t)
+{
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (i != this_cpu()->id && per_cpu[i].running == t)
+            return true;
+    return false;
 }
 
 void
@@ -44,6 +69,12 @@ timeout_cancel(struct timeout *t)
 {
     spin_lock(&timeout_lock);
     list_del(&t->link);
+    while (runs_elsewhere(t)) {
+        spin_unlock(&timeout_lock);
+        cpu_relax();
+        spin_lock(&timeout_lock);
+        list_del(&t->link); /* it may have armed itself anew */
+    }
     spin_unlock(&timeout_lock);
 }
 
@@ -53,8 +84,10 @@ timeout_next(void)
     nsec_t when = UINT64_MAX;
 
     spin_lock(&timeout_lock);
-    if (!list_empty(&armed))
-        when = list_first(&armed, struct timeout, link)->when;
+    struct list *armed = armed_here();
+
+    if (!list_empty(armed))
+        when = list_first(armed, struct timeout, link)->when;
     spin_unlock(&timeout_lock);
     return when;
 }
@@ -62,16 +95,18 @@ timeout_next(void)
 void
 timeout_run(nsec_t now)
 {
+    struct timeout **running = &per_cpu[this_cpu()->id].running;
+
     for (;;) {
         spin_lock(&timeout_lock);
-        struct timeout *t = list_first(&armed, struct timeout, link);
+        struct timeout *t = list_first(armed_here(), struct timeout, link);
 
-        if (t == NULL || t->when > now) {
-            spin_unlock(&timeout_lock);
-            return;
-        }
-        list_del(&t->link);
+        *running = t != NULL && t->when <= now ? t : NULL;
+        if (*running != NULL)
+            list_del(&t->link);
         spin_unlock(&timeout_lock);
+        if (*running == NULL)
+            return;
         t->call(t);
     }
 }
