@@ -163,7 +163,7 @@ rmap_set_rights(struct space *s, vaddr_t va, pte_t *e, unsigned prot, struct tlb
     do
         new = (old.bits & ~PTE_RIGHTS) | rights(prot) | PTE_A;
     while (!pte_replace(e, &old, new));
-    if ((pte_writable(old) && !(new & PTE_W)) || (!(old.bits & PTE_NX) && (new & PTE_NX)))
+    if ((pte_writable(old) && !(new &PTE_W)) || (!(old.bits & PTE_NX) && (new &PTE_NX)))
         tlb_batch_add(b, &s->pt, va);
 }
 

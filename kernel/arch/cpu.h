@@ -26,11 +26,12 @@ struct cpu {
     unsigned irq_depth;     /* > 0 while an interrupt handler runs */
     bool need_resched; /* set by the timer and by wake-ups: switch before going back to user */
     struct thread *idle;
-    struct thread *reap;      /* ended, and still on its stack until the switch away is over */
-    struct thread *emigrant;  /* may not run here any more: goes to another CPU after the switch */
-    struct pagetable *loaded; /* whose root CR3 holds; NULL: the kernel's own */
+    struct thread *reap; /* ended, and still on its stack until the switch away is over */
+    struct thread
+        *emigrant; /* may not run here any more: goes to another CPU after the switch */
+    struct pagetable *loaded;          /* whose root CR3 holds; NULL: the kernel's own */
     uint64_t stopped_rip, stopped_rbp; /* where a panic of another CPU stopped this one */
-    void *arch;               /* GDT, TSS and IST stacks: arch's own */
+    void *arch;                        /* GDT, TSS and IST stacks: arch's own */
 };
 
 STATIC_ASSERT(offsetof(struct cpu, kernel_stack) == 8);

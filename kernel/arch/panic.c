@@ -165,9 +165,9 @@ tell_others(void)
         if (c == this_cpu())
             continue;
         kprintf("  CPU %u%s\n", i,
-                c->stopped_rip == 0                    ? " does not answer"
+                c->stopped_rip == 0                     ? " does not answer"
                 : (vaddr_t)c->stopped_rip < KERNEL_HALF ? " was in user mode"
-                                                       : " was here:");
+                                                        : " was here:");
         if (c->stopped_rip >= KERNEL_HALF)
             backtrace_print(c->stopped_rip, c->stopped_rbp);
     }

@@ -17,8 +17,8 @@
 
 #include "boot/bootinfo.h"
 #include "kernel/abi/errno.h"
-#include "kernel/arch/clock.h"
 #include "kernel/arch/ap.h"
+#include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/dev/block.h"

@@ -78,7 +78,8 @@ sched_unlock(const struct thread *t)
 
 /* ---- the queue of a CPU, its lock held ---- */
 
-static void
+/* Returns the CPU that is to look at its queue, or NULL: it goes on with what it does. */
+static struct cpu *
 push(struct runq *q, struct thread *t)
 {
     struct cpu *c = cpus[t->cpu];
@@ -87,9 +88,16 @@ push(struct runq *q, struct thread *t)
     list_push_back(&q->queues[t->level], &t->run_link);
     q->queued++;
     if (c->current != c->idle && c->current->level <= t->level)
-        return;
+        return NULL;
     c->need_resched = true;
-    if (c != this_cpu())
+    return c;
+}
+
+/* The message is sent without locks: where processors take turns, sending it may end a turn. */
+static void
+send_resched(const struct cpu *c)
+{
+    if (c != NULL && c != this_cpu())
         apic_send(c->apic_id, IRQ_RESCHED);
 }
 
@@ -195,18 +203,22 @@ sched_make_runnable(struct thread *t)
         spin_unlock(&runqs[from].lock);
         spin_lock(&runqs[to].lock);
     }
-    push(&runqs[to], t);
+
+    struct cpu *c = push(&runqs[to], t);
+
     spin_unlock(&runqs[to].lock);
+    send_resched(c);
 }
 
 void
 sched_poke(const struct thread *t)
 {
     struct cpu *c = cpus[t->cpu];
+    bool runs = c->current == t;
 
-    ASSERT(spin_held(&runqs[t->cpu].lock));
-    if (c->current == t && c != this_cpu())
-        apic_send(c->apic_id, IRQ_RESCHED);
+    spin_unlock(&runqs[c->id].lock);
+    if (runs)
+        send_resched(c);
 }
 
 int
@@ -226,11 +238,9 @@ sched_set_affinity(struct thread *t, uint32_t allowed)
         sched_make_runnable(t);
     } else {
         /* If it runs, it moves on its way to user mode; if it sleeps, when it wakes. */
-        if (cpus[t->cpu]->current == t) {
+        if (cpus[t->cpu]->current == t)
             cpus[t->cpu]->need_resched = true;
-            sched_poke(t);
-        }
-        spin_unlock(&q->lock);
+        sched_poke(t);
     }
     return 0;
 }
@@ -258,6 +268,16 @@ switch_user_state(struct thread *from, struct thread *to)
     pagetable_load(to->pagetable);
     if (to->stack != 0)
         cpu_set_kernel_stack(thread_stack_top(to));
+}
+
+/* At the end of the running thread's turn, or before it. Interrupts off, no lock held. */
+static void
+set_alarm(void)
+{
+    const struct cpu *c = this_cpu();
+    nsec_t next = timeout_next();
+
+    clock_set_alarm(c->current == c->idle ? next : MIN(next, c->current->slice_end));
 }
 
 static struct thread *
@@ -295,7 +315,6 @@ sched_switch(void)
         q->switches++;
         switch_user_state(from, to);
         c->current = to;
-        clock_set_alarm(to == c->idle ? timeout_next() : MIN(timeout_next(), to->slice_end));
         context_switch(&from->context, &to->context);
         this_cpu()->irq_was_on = irq_was_on; /* perhaps another CPU */
     }
@@ -309,7 +328,10 @@ sched_end_switch(void)
     struct thread *dead = c->reap, *emigrant = c->emigrant;
 
     c->reap = c->emigrant = NULL;
+    irq_push_off();
     spin_unlock(&my_runq()->lock);
+    set_alarm();
+    irq_pop_off();
     if (dead != NULL)
         thread_destroy(dead);
     if (emigrant != NULL) {
@@ -335,7 +357,7 @@ sched_yield(void)
     sched_lock_mine();
     c = this_cpu();
     if (t != c->idle && (t->affinity & 1U << c->id))
-        push(my_runq(), t);
+        (void)push(my_runq(), t);
     else if (t != c->idle)
         c->emigrant = t;
     sched_switch();
@@ -368,7 +390,7 @@ wake_an_idle_cpu(void)
 {
     for (unsigned i = 0; i < cpu_count; i++)
         if (idles(i)) {
-            apic_send(cpus[i]->apic_id, IRQ_RESCHED);
+            send_resched(cpus[i]);
             return;
         }
 }
@@ -395,12 +417,14 @@ sched_timer(struct trapframe *tf)
         if (q->queued > 0) {
             t->level = MIN(t->level + 1, SCHED_LEVELS - 1);
             c->need_resched = true;
-            wake_an_idle_cpu();
         }
         t->slice_end = now + slice_of(t->level);
     }
-    clock_set_alarm(t == c->idle ? timeout_next() : MIN(timeout_next(), t->slice_end));
+    bool crowded = q->queued > 0;
     spin_unlock(&q->lock);
+    if (crowded)
+        wake_an_idle_cpu();
+    set_alarm();
 }
 
 /* need_resched was set before the message: nothing is left to do. */

@@ -191,7 +191,6 @@ disturb(struct thread *t, enum sleep_kind least)
     if (t->preparing)
         t->wake_pending = true;
     sched_poke(t);
-    sched_unlock(t);
 }
 
 void

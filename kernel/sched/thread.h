@@ -34,8 +34,8 @@ struct thread {
 
     /* Scheduler's, guarded by the run queue's lock of CPU @cpu. */
     enum thread_state state;
-    unsigned cpu;       /* where it runs, waits, or slept last */
-    uint32_t affinity;  /* bit n: may run on CPU n */
+    unsigned cpu;               /* where it runs, waits, or slept last */
+    uint32_t affinity;          /* bit n: may run on CPU n */
     bool wake_pending;          /* a wake-up came since sched_prepare_sleep */
     bool preparing;             /* between sched_prepare_sleep and the sleep's end */
     enum sleep_kind sleep_kind; /* what the present sleep ends by */

@@ -50,9 +50,12 @@ timeout_set(struct timeout *t, nsec_t when)
         if (pos->when > when)
             break;
     list_push_back(&pos->link, &t->link); /* in front of the first later one */
-    if (armed->next == &t->link)
-        clock_set_alarm(when);
+    bool first = armed->next == &t->link;
+    irq_push_off();
     spin_unlock(&timeout_lock);
+    if (first)
+        clock_set_alarm(when);
+    irq_pop_off();
 }
 
 static bool
