@@ -10,16 +10,22 @@
  * Which frame goes is the replacement policy's choice (policy.h); whether it can go at
  * all is judged here.
  *
- * Who needs memory waits in reclaim_wait with no lock held.  If asking about every frame twice
- * frees nothing and nothing is being written, memory is out: the largest process is ended.
- * Who can do without waits in reclaim_ask: for that one only a large process goes, and if there
- * is none, it is told so.  Else a crowd that forks would end all others one by one.
+ * Who cannot do without memory waits for it in reclaim_wait; who can, asks for it in reclaim_ask.
+ * When a turn of the pager finds nothing, even after the flusher had its turn, memory is out:
+ *   1. A large process is ended.
+ *   2. If there is none, those who ask are refused.  Else a crowd that forks would end all others
+ *      one by one.
+ *   3. If that was not enough for those who cannot do without, a small process is ended.
+ *   4. If there is none, they are refused too.
+ * Who was ended gets time to go before another one is: but not for ever, as it may wait for a
+ * lock whose holder waits for memory.
  *
  * The last few frames of files are not taken: they are the code that is running, and
  * without them the machine would do nothing but read it in again, for ever short of memory
  * and never quite out of it.
  *
- * Locks: vm_lock for the queue.  Called by fault.c, object.c and the system-call entry.
+ * Locks: V vm_lock; P the pager's own, read by others without lock; A atomic.
+ * Called by fault.c, object.c and the system-call entry.
  */
 #include "mm/reclaim.h"
 
@@ -43,12 +49,13 @@
 #include "mm/tlb.h"
 
 #define FLUSH_PERIOD   (5 * NSEC_PER_SEC)  /* dirty pages do not stay in memory much longer */
-#define VICTIM_TIME    (5 * NSEC_PER_MSEC) /* what a process that was ended may take to go */
 #define FLUSH_WAIT     (3 * NSEC_PER_SEC)  /* for which the pager waits for the flusher */
+#define VICTIM_TIME    (1 * NSEC_PER_SEC)  /* for which nobody goes after one that was ended */
+#define VICTIM_PAUSE   (5 * NSEC_PER_MSEC) /* the pager keeps out of its way, then looks again */
 #define SWAP_IN_FLIGHT 4   /* departures: one collects while the disk writes the others */
 #define SCAN_STEPS     256 /* frames that the pager looks at before it lets others run */
-#define MEAGRE         8   /* frames: a turn that frees fewer and leaves none is of no use; */
-#define MEAGRE_TURNS   32  /* so many in a row are the end */
+#define POOR           8   /* frames: a turn that frees fewer and leaves none is of no use; */
+#define POOR_TURNS     32  /* so many in a row are the end */
 
 /*
  * What a page may need at once: its frame, page tables, nodes of tables.
@@ -58,26 +65,29 @@
 
 static const struct policy *policy = &policy_clock; /* chosen at boot */
 static uint64_t queue_length, file_frames; /* V: frames that the policy has; those of files */
+static uint64_t added;                     /* V: frames that were ever put into the queue */
+static uint64_t cache_floor; /* frames of files that are left alone: see above; constant */
 static struct waitq pager_wake = WAITQ_INIT(pager_wake);
 static struct waitq flusher_wake = WAITQ_INIT(flusher_wake);
 static struct waitq memory_freed = WAITQ_INIT(memory_freed);
-static unsigned waiting;     /* threads in reclaim_wait and reclaim_ask (atomic) */
-static unsigned asking;      /* of these, in reclaim_ask (atomic) */
-static uint64_t round_count; /* turns of the pager that ended, with memory freed or not */
-static uint64_t flush_wanted, flush_done;
-static uint64_t drop_wanted, drop_done;
-static uint64_t added;        /* V: frames that were ever put into the queue */
-static uint64_t fruitless;    /* V: what added was when a turn last freed nothing */
-static uint64_t cache_floor;  /* frames of files that are left alone: see above */
-static unsigned meagre_turns; /* in a row */
-static bool hopeless;         /* the last turn found nothing at all, */
-static bool refusing;         /* or nothing for those who ask */
-static struct reclaim_stats stats;
-static int (*kill_largest)(bool spare_small);
+static unsigned needing, asking;          /* A: threads in reclaim_wait, in reclaim_ask */
+static uint64_t flush_wanted, flush_done; /* A: tickets; done: written by the flusher only */
+static uint64_t drop_wanted, drop_done;   /* A: the same; by the pager only */
+
+/* P: how the last turn of the pager ended, and how many there were. Whom it refuses: */
+static enum verdict { NOBODY, WHO_ASKS, EVERYBODY } refused;
+static uint64_t turns;
+static unsigned poor_turns;   /* P: in a row */
+static uint64_t fruitless;    /* P: what added was when a turn last freed nothing */
+static nsec_t victim_overdue; /* P: when another process may be ended; 0: memory is not out */
+
+static struct reclaim_stats stats; /* scanned V, flushed the flusher's, the others P */
+static int (*kill_largest)(bool spare_small, bool patient);
 static void (*shrink)(void);
 
 void
-reclaim_set_hooks(int (*kill_largest_fn)(bool spare_small), void (*shrink_fn)(void))
+reclaim_set_hooks(int (*kill_largest_fn)(bool spare_small, bool patient),
+                  void (*shrink_fn)(void))
 {
     kill_largest = kill_largest_fn;
     shrink = shrink_fn;
@@ -270,55 +280,63 @@ flush_and_wait(nsec_t deadline)
     (void)wait_event_full(&memory_freed, READ_ONCE(flush_done) >= ticket, SLEEP_FIRM, deadline);
 }
 
-/*
- * Ends a process.  Those who ask are refused before a small one goes: what they give back may be
- * enough for those who cannot do without.
- */
+/* There is less than a page may need at once. */
+static bool
+memory_spent(void)
+{
+    return frame_free_count() <= FRAMES_SPENT;
+}
+
+/* Ends a process, or refuses those who wait: the steps at the top. */
 static void
 out_of_memory(void)
 {
-    bool spare_small = asking >= waiting || (asking > 0 && !refusing);
-    int ended = kill_largest == NULL ? -1 : kill_largest(spare_small);
+    bool spare_small = READ_ONCE(needing) == 0 || (READ_ONCE(asking) > 0 && refused == NOBODY);
+    nsec_t now = clock_now();
 
-    meagre_turns = 0;
-    refusing = ended < 0;
-    hopeless = ended < 0 && !spare_small;
-    stats.oom_kills += ended > 0;
-    /*
-     * Who was ended, or refused, has to run to give its memory back; those that wait must not be
-     * in its way.
-     */
-    if (!hopeless)
-        sched_sleep_until(clock_now() + VICTIM_TIME);
+    if (victim_overdue == 0)
+        victim_overdue = now + VICTIM_TIME;
+
+    int ended = kill_largest == NULL ? -1 : kill_largest(spare_small, now < victim_overdue);
+
+    if (ended > 0) {
+        stats.oom_kills++;
+        victim_overdue = now + VICTIM_TIME;
+    }
+    refused = ended >= 0 ? NOBODY : spare_small ? WHO_ASKS : EVERYBODY;
+    poor_turns = 0;
+    /* Those that wait must not be in the way of who is to give memory back. */
+    if (refused != EVERYBODY)
+        sched_sleep_until(now + VICTIM_PAUSE);
 }
 
 /*
- * One turn of work for the pager: reclaim; if that gave nothing, have dirty pages written; if
- * that neither, end a process.
+ * One turn of work for the pager: reclaim; if that gave nothing, have dirty pages written and try
+ * again; if that neither, memory is out.
  */
 static void
 pager_turn(void)
 {
     const struct goal goal = {.free = stats.high, .floor = cache_floor};
-    uint64_t free_before = frame_free_count();
-    uint64_t freed = reclaim_round(&goal);
-    bool useless = freed < MEAGRE && frame_free_count() <= FRAMES_SPENT;
+    uint64_t least = 1, freed = reclaim_round(&goal);
 
     /* A page that is read in, taken before it is mapped, and read in again is no progress. */
-    meagre_turns = useless ? meagre_turns + 1 : 0;
-    if (freed == 0 || meagre_turns >= MEAGRE_TURNS) {
+    poor_turns = freed < POOR && memory_spent() ? poor_turns + 1 : 0;
+    if (poor_turns >= POOR_TURNS)
+        least = POOR;
+    if (freed < least) {
         /* Not for ever: the flusher may need a file's lock, whose holder waits for memory. */
         flush_and_wait(clock_now() + FLUSH_WAIT);
-        fruitless = added;
+        fruitless = READ_ONCE(added);
         freed = reclaim_round(&goal);
-        if (frame_free_count() <= FRAMES_SPENT && waiting > 0 &&
-            (meagre_turns >= MEAGRE_TURNS ? freed < MEAGRE
-                                          : freed == 0 && frame_free_count() <= free_before))
-            out_of_memory();
-    } else {
-        hopeless = refusing = false;
     }
-    __atomic_add_fetch(&round_count, 1, __ATOMIC_SEQ_CST);
+    if (freed < least && memory_spent() && READ_ONCE(needing) + READ_ONCE(asking) > 0) {
+        out_of_memory();
+    } else {
+        refused = NOBODY;
+        victim_overdue = 0;
+    }
+    __atomic_add_fetch(&turns, 1, __ATOMIC_SEQ_CST);
     waitq_wake_all(&memory_freed);
 }
 
@@ -341,13 +359,12 @@ pager(void *unused)
     (void)unused;
     current_thread()->frees_memory = true;
     for (;;) {
-        /*
-         * Below the mark with nothing to take it sleeps on, until
-         * somebody asks or a page comes in.
-         */
-        wait_event(&pager_wake, READ_ONCE(waiting) > 0 || drop_wanted != drop_done ||
-                                    (frame_free_count() < stats.low && added != fruitless));
-        if (drop_wanted != drop_done)
+        /* Below the mark with nothing to take it sleeps on, until one waits or a page comes in. */
+        wait_event(&pager_wake,
+                   READ_ONCE(needing) + READ_ONCE(asking) > 0 ||
+                       READ_ONCE(drop_wanted) != drop_done ||
+                       (frame_free_count() < stats.low && READ_ONCE(added) != fruitless));
+        if (READ_ONCE(drop_wanted) != drop_done)
             drop_caches();
         else
             pager_turn();
@@ -387,39 +404,40 @@ reclaim_dirtied(void)
     waitq_wake_all(&flusher_wake);
 }
 
-/* Waits for a turn of the pager to end. -ENOMEM: at once, for who must not wait. */
-static int
-wait_turn(struct space *s)
+static bool
+is_dying(struct space *s)
 {
-    uint64_t seen = READ_ONCE(round_count);
+    return s != NULL && READ_ONCE(s->dying);
+}
 
-    if ((s != NULL && s->dying) || current_thread()->frees_memory)
-        return -ENOMEM; /* who frees memory must not wait for it */
-    __atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
+/*
+ * Waits, counted in @count, for the end of a turn of the pager. -ENOMEM: that refuses us, or, at
+ * once, who waits here must not: who is dying, and who frees memory.
+ */
+static int
+wait_turn(struct space *s, unsigned *count, enum verdict refusal)
+{
+    uint64_t seen = READ_ONCE(turns);
+
+    if (is_dying(s) || current_thread()->frees_memory)
+        return -ENOMEM;
+    __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
     waitq_wake_all(&pager_wake);
-    wait_event(&memory_freed,
-               READ_ONCE(round_count) != seen || (s != NULL && READ_ONCE(s->dying)));
-    __atomic_sub_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
-    return s != NULL && s->dying ? -ENOMEM : 0;
+    wait_event(&memory_freed, READ_ONCE(turns) != seen || is_dying(s));
+    __atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST);
+    return is_dying(s) || (READ_ONCE(refused) >= refusal && memory_spent()) ? -ENOMEM : 0;
 }
 
 int
 reclaim_wait(struct space *s)
 {
-    int err = wait_turn(s);
-
-    return err == 0 && hopeless && frame_free_count() <= FRAMES_SPENT ? -ENOMEM : err;
+    return wait_turn(s, &needing, EVERYBODY);
 }
 
 int
 reclaim_ask(struct space *s)
 {
-    __atomic_add_fetch(&asking, 1, __ATOMIC_SEQ_CST);
-
-    int err = wait_turn(s);
-
-    __atomic_sub_fetch(&asking, 1, __ATOMIC_SEQ_CST);
-    return err == 0 && refusing && frame_free_count() <= FRAMES_SPENT ? -ENOMEM : err;
+    return wait_turn(s, &asking, WHO_ASKS);
 }
 
 void

@@ -41,12 +41,14 @@ void reclaim_init(void);
 
 /*
  * reclaim_set_hooks - how the layers above help.
- * @kill_largest: end the process with the most memory; with spare_small only a large one.
- *                1: done; 0: one is on its way out already; -1: none.
+ * @kill_largest: end the process with the most memory; with spare_small only a large one, with
+ *                patient only if no process is on its way out.
+ *                1: done; 0: one is on its way out; -1: there is none.
  * @shrink:       free names and inodes that are only cached (may enter a file system: the
  *                flusher calls it).
  */
-void reclaim_set_hooks(int (*kill_largest)(bool spare_small), void (*shrink)(void));
+void reclaim_set_hooks(int (*kill_largest)(bool spare_small, bool patient),
+                       void (*shrink)(void));
 
 /* Writes what is dirty, drops every clean unused page of files: for measuring. Sleeps. */
 void reclaim_drop_caches(void);

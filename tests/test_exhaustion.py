@@ -62,3 +62,17 @@ def test_all_at_once(vm, mem, swap, realtime):
     run = vm([BUSYBOX, "sh", "-c", script], mem=mem, swap=swap, realtime=realtime, timeout=900).ok()
     assert run.out == "the shell goes on\n"
     assert set(re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)) == {"hog"}
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_who_must_go_waits(vm, tmp_path, seed):
+    """The largest process waits for a directory whose holder waits for memory: then another one goes as well."""
+    for name in range(4 * 500):
+        path = tmp_path / "walk" / str(name % 4) / f"{name:0200}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run = vm([BUSYBOX, "sh", "-c", "for i in 1 2 3; do hog directories; done"], mem="16M", seed=seed,
+             add=[(tmp_path / "walk", "/walk")], timeout=600).ok()
+    assert run.out == "killed: 1 of 1\n" * 3
+    ended = re.findall(r"out of memory: ended process \d+ \((\S+)\)", run.log)
+    assert set(ended) == {"hog"} and len(ended) >= 6

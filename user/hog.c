@@ -8,6 +8,8 @@
  */
 #include "user/tests/test.h"
 
+#include <sys/prctl.h>
+
 #define MIB (1UL << 20)
 
 /* What a hog that was refused says. */
@@ -238,15 +240,61 @@ hog_stack(void)
     page[1] = 0;
 }
 
+/* Looks for names that are not there in the directories of /walk, for ever. */
+static void
+walk(pid_t seed)
+{
+    struct stat st;
+    char path[64];
+
+    for (unsigned i = 0;; i++) {
+        snprintf(path, sizeof(path), "/walk/%u/%d-%u", (i + seed / 4) % 4, seed, i);
+        (void)stat(path, &st);
+    }
+}
+
+/*
+ * The largest process walks, as small ones do, while memory runs out.  So when it has to go, it
+ * often waits for a directory, and who has that locked waits for memory.
+ */
+static void
+hog_directories(void)
+{
+    size_t size = (size_t)sysconf(_SC_PHYS_PAGES) * PAGE;
+
+    for (unsigned i = 0; i < 5; i++) {
+        if (MUST(fork()) != 0)
+            continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        char *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (size_t at = 0; i == 4 && m != MAP_FAILED && at < size / 9 * 5; at += PAGE)
+            m[at] = 1;
+        walk(getpid());
+    }
+    volatile char *rest = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (rest == MAP_FAILED)
+        refused("mmap");
+    for (size_t at = 0; at < size; at += PAGE) {
+        rest[at] = 1;
+        if (at % (4 * PAGE) == 0)
+            usleep(500); /* the walkers are to go on meanwhile */
+    }
+    say("there was enough\n");
+    _exit(0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } kinds[] = {
-    {"memory", hog_memory},   {"shared", hog_shared},       {"shm", hog_shm},
-    {"tmpfs", hog_tmpfs},     {"tables", hog_tables},       {"reading", hog_tables_by_reading},
-    {"regions", hog_regions}, {"processes", hog_processes}, {"bomb", hog_bomb},
-    {"pipes", hog_pipes},     {"files", hog_files},         {"names", hog_names},
-    {"stack", hog_stack},
+    {"memory", hog_memory},   {"shared", hog_shared},
+    {"shm", hog_shm},         {"tmpfs", hog_tmpfs},
+    {"tables", hog_tables},   {"reading", hog_tables_by_reading},
+    {"regions", hog_regions}, {"processes", hog_processes},
+    {"bomb", hog_bomb},       {"pipes", hog_pipes},
+    {"files", hog_files},     {"names", hog_names},
+    {"stack", hog_stack},     {"directories", hog_directories},
 };
 
 int
@@ -274,6 +322,6 @@ main(int argc, char **argv)
         return 0;
     }
     say("hog memory|shared|shm|tmpfs|tables|reading|regions|processes|bomb|pipes|files|"
-        "names|stack [COUNT]\n");
+        "names|stack|directories [COUNT]\n");
     return argc > 1;
 }

@@ -427,62 +427,49 @@ process_discard(struct process *p, struct task *t)
 
 /* ---- out of memory ---- */
 
+/* A search through all processes. */
 struct largest {
-    struct process *process;
-    uint64_t pages; /* its own */
-    uint64_t crowd; /* of all that it is one of */
+    bool by_crowd;           /* it is the crowd's size that counts */
+    bool ending;             /* somebody was met who is on the way out, and not looked at */
+    struct process *process; /* the largest of the others */
+    uint64_t weight;
 };
 
-/* 0: it is not to be ended. */
+/* The pages that come back when all that run in @s are gone. */
 static uint64_t
-weight(struct process *p)
+pages_of(const struct space *s)
 {
-    const struct space *s = process_space_locked(p);
-
-    if (s == NULL ||
-        s == process_space_locked(init_process)) /* nor a child of init's before its exec */
-        return 0;
-
     /* Shared memory counts for each that has it mapped: whose it is, nobody can tell. */
     return MAX(s->nprivate, s->resident_anon) + s->pt.tables +
            s->nregions * sizeof(struct region) / PAGE_SIZE;
 }
 
+/*
+ * init is not to be ended, nor a child of its before exec, nor one that is still being made: its
+ * maker may wait for memory, and it could not go before.
+ *
+ * A crowd are those that came from one another without exec, so they share exe and are alike:
+ * their weight is that of one times their number.
+ */
 static void
 weigh(struct process *p, void *arg)
 {
     struct largest *l = arg;
-    uint64_t pages = weight(p);
+    const struct space *s = process_space_locked(p);
 
-    if (pages > l->pages)
-        *l = (struct largest){p, pages, 0};
-}
+    if (s == NULL || s == process_space_locked(init_process) || p->parent == NULL)
+        return;
+    if (s->dying) {
+        l->ending = true;
+        return;
+    }
 
-struct crowd {
-    const struct file *exe; /* the same for all that came from one another without exec */
-    uint64_t pages;
-};
+    uint64_t weight = pages_of(s) * (l->by_crowd ? READ_ONCE(p->exe->refs) : 1);
 
-static void
-join_crowd(struct process *p, void *arg)
-{
-    struct crowd *c = arg;
-
-    if (p->exe == c->exe)
-        c->pages += weight(p);
-}
-
-/* The largest of the largest crowd: where none is large, many are to blame. */
-static void
-weigh_crowd(struct process *p, void *arg)
-{
-    struct largest *l = arg;
-    struct crowd c = {.exe = p->exe};
-    uint64_t pages = weight(p);
-
-    process_for_each_locked(join_crowd, &c);
-    if (pages > 0 && (c.pages > l->crowd || (c.pages == l->crowd && pages > l->pages)))
-        *l = (struct largest){p, pages, c.pages};
+    if (weight > l->weight) {
+        l->process = p;
+        l->weight = weight;
+    }
 }
 
 /* Memory comes back when the last one of those that share it is gone. */
@@ -494,33 +481,38 @@ kill_if_in_space(struct process *p, void *arg)
 }
 
 int
-process_kill_largest(bool spare_small)
+process_kill_largest(bool spare_small, bool patient)
 {
-    struct largest l = {NULL, 0, 0};
+    struct largest l = {.by_crowd = false};
     struct frame_stats frames;
-    bool again = false;
+    char name[THREAD_NAME_MAX];
+    pid_t pid = 0;
+    uint64_t pages = 0;
 
     frame_get_stats(&frames);
 
     spin_lock(&proc_lock);
     process_for_each_locked(weigh, &l);
-    if (l.pages < frames.total / 32) {
-        l = (struct largest){NULL, 0, 0};
+    if (l.weight < frames.total / 32) {
+        l = (struct largest){.by_crowd = true, .ending = l.ending};
         if (!spare_small)
-            process_for_each_locked(weigh_crowd, &l);
+            process_for_each_locked(weigh, &l);
     }
-    if (l.process != NULL) {
+    if (l.process != NULL && !(patient && l.ending)) {
         struct space *s = process_space_locked(l.process);
 
-        again = s->dying; /* it is on its way out already: wait for it */
+        strlcpy(name, list_first(&l.process->tasks, struct task, link)->thread->name,
+                sizeof(name));
+        pid = l.process->pid;
+        pages = pages_of(s);
         s->dying = true;
         process_for_each_locked(kill_if_in_space, s);
     }
     spin_unlock(&proc_lock);
-    if (l.process != NULL && !again)
-        kprintf("out of memory: ended process %d (%s), which had %lu pages\n", l.process->pid,
-                list_first(&l.process->tasks, struct task, link)->thread->name, l.pages);
-    return l.process == NULL ? -1 : !again;
+    if (pid != 0)
+        kprintf("out of memory: ended process %d (%s), which had %lu pages\n", pid, name,
+                pages);
+    return pid != 0 ? 1 : l.ending ? 0 : -1;
 }
 
 /* ---- the first process ---- */

@@ -257,8 +257,9 @@ int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
 /*
  * process_kill_largest - for reclaim_set_hooks: ends the process that has the most memory; if none
  * has a 32nd of it, the largest of those that together have the most, or with @spare_small none.
+ * @patient: nobody, as long as one is on its way out.
  */
-int process_kill_largest(bool spare_small);
+int process_kill_largest(bool spare_small, bool patient);
 
 /* Groups and sessions (jobs.c). */
 int process_setpgid(pid_t pid, pid_t pgrp);
