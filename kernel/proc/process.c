@@ -464,7 +464,8 @@ weigh(struct process *p, void *arg)
         return;
     }
 
-    uint64_t weight = pages_of(s) * (l->by_crowd ? READ_ONCE(p->exe->refs) : 1);
+    bool crowd = l->by_crowd && p->exe != NULL; /* its last thread gives that back first */
+    uint64_t weight = pages_of(s) * (crowd ? READ_ONCE(p->exe->refs) : 1);
 
     if (weight > l->weight) {
         l->process = p;
