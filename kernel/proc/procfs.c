@@ -55,12 +55,22 @@ proc_task_locked(const struct proc_inode *i)
 {
     struct task *t;
 
-    if (i->tid == 0)
-        return list_first(&i->process->tasks, struct task, link);
     list_for_each (t, &i->process->tasks, link)
-        if (t->tid == i->tid)
+        if (i->tid != 0 ? t->tid == i->tid : !t->ending)
             return t;
-    return NULL;
+    return i->tid == 0 ? list_first(&i->process->tasks, struct task, link) : NULL;
+}
+
+int
+proc_space(const struct proc_inode *i, struct space **out)
+{
+    /* In this order: what is found after an exec with other rights, is judged after it too. */
+    *out = process_space(i->process);
+    int err = proc_may_look(i);
+
+    if (err != 0 && *out != NULL)
+        space_put(*out);
+    return err;
 }
 
 struct files *
@@ -435,7 +445,14 @@ proc_follow(struct inode *i, struct dentry **out)
     struct proc_inode *pi = proc_of(i);
     int err = proc_may_look(pi);
 
-    return err != 0 ? err : pi->node->follow(pi, out);
+    if (err == 0)
+        err = pi->node->follow(pi, out);
+    if (err != 0)
+        return err;
+    err = proc_may_look(pi); /* still: an exec in between may have given it other rights */
+    if (err != 0)
+        dentry_put(*out);
+    return err;
 }
 
 static const struct inode_ops proc_dir_ops = {

@@ -85,7 +85,7 @@ extern const struct proc_node proc_vitrine_table[]; /* procfs_vitrine.c: /proc/v
 extern const struct proc_node proc_fd_entry;        /* procfs_links.c: /proc/PID/fd/N */
 
 /*
- * proc_task_locked - the thread that @i is about: TID, or the oldest one of the process.
+ * proc_task_locked - the thread that @i is about: TID, or the process's oldest that does not end.
  * Locks:   proc_lock held.
  * Returns: NULL when it has ended.
  */
@@ -103,6 +103,12 @@ struct files *proc_files(const struct proc_inode *i);
  */
 int proc_may_look(const struct proc_inode *i) MUST_CHECK;
 int proc_open_private(struct proc_inode *i, bool writes) MUST_CHECK;
+
+/*
+ * proc_space - the memory of @i's process, if the current thread may look into it.
+ * Returns: 0 with *out referenced, or NULL there: a zombie; -EACCES, -ESRCH.
+ */
+int proc_space(const struct proc_inode *i, struct space **out) MUST_CHECK;
 
 /* procfs_links.c: the mode that says how descriptor @i->fd is open; 0: it is closed. */
 mode_t proc_fd_mode(const struct proc_inode *i);
