@@ -73,19 +73,25 @@ proc_space(const struct proc_inode *i, struct space **out)
     return err;
 }
 
-struct files *
-proc_files(const struct proc_inode *i)
+/*
+ * The descriptors of @i's process, or NULL.  proc_lock held, and that is what keeps them: a
+ * reference of ours would make its exec, or its end, believe that others use them too.
+ */
+static struct files *
+files_locked(const struct proc_inode *i)
 {
-    struct files *files = NULL;
-
-    spin_lock(&proc_lock);
     struct task *t = proc_present_locked(i) ? proc_task_locked(i) : NULL;
-    if (t != NULL && t->thread->files != NULL) {
-        files = t->thread->files;
-        files_get(files);
-    }
+
+    return t != NULL ? t->thread->files : NULL;
+}
+
+struct file *
+proc_file(const struct proc_inode *i)
+{
+    spin_lock(&proc_lock);
+    struct file *f = files_get_file(files_locked(i), i->fd);
     spin_unlock(&proc_lock);
-    return files;
+    return f;
 }
 
 /* @t is its user's alone, who is @c, and keeps no secrets from him. */
@@ -259,11 +265,11 @@ next_number(const struct proc_inode *dir, int n)
     } else if (dir->node->numbers == PROC_TIDS) {
         found = next_tid(dir, n);
     } else if (dir->node->numbers == PROC_FDS) {
-        struct files *files = proc_files(dir);
-        if (files != NULL) {
+        spin_lock(&proc_lock);
+        struct files *files = files_locked(dir);
+        if (files != NULL)
             found = files_next(files, n);
-            files_put(files);
-        }
+        spin_unlock(&proc_lock);
     }
     return found;
 }

@@ -94,8 +94,8 @@ struct task *proc_task_locked(const struct proc_inode *i);
 /* True while the process of @i can be found by its pid. proc_lock held. */
 bool proc_present_locked(const struct proc_inode *i);
 
-/* The table of descriptors of @i's process with a reference, or NULL. Takes proc_lock. */
-struct files *proc_files(const struct proc_inode *i);
+/* What descriptor @i->fd of @i's process names, referenced, or NULL. Takes proc_lock. */
+struct file *proc_file(const struct proc_inode *i);
 
 /*
  * 0 if the current thread may look into @i's process (it is that process, or its owner if it may be
