@@ -6,7 +6,8 @@
  * interrupt does the rest.  So under QEMU, where a UART is always ready, a log line is out when
  * serial_write returns, and a crash right after does not eat it.
  *
- * Locks: lock (spin) guards ring and registers.  Nothing is logged while it is held.
+ * Locks: lock (spin) guards ring and registers; the terminal's raw_lock may follow.  Nothing is
+ *        logged while it is held.
  */
 #include "kernel/dev/serial.h"
 
@@ -124,7 +125,10 @@ serial_room(void)
 size_t
 serial_pending(void)
 {
-    return READ_ONCE(serial.head) - READ_ONCE(serial.tail);
+    spin_lock(&serial.lock);
+    size_t n = serial.head - serial.tail;
+    spin_unlock(&serial.lock);
+    return n;
 }
 
 /* What the ring holds goes out first. No lock: who holds it may never go on. */
@@ -180,11 +184,12 @@ take_received(uint8_t buf[FIFO_SIZE])
 void
 serial_receive_more(void)
 {
-    if (!READ_ONCE(serial.full))
-        return;
+    /* Under the lock, or we may look just before the interrupt that finds no room says so. */
     spin_lock(&serial.lock);
-    serial.full = false;
-    set_enable(); /* bytes that wait raise the interrupt at once */
+    if (serial.full) {
+        serial.full = false;
+        set_enable(); /* bytes that wait raise the interrupt at once */
+    }
     spin_unlock(&serial.lock);
 }
 

@@ -38,7 +38,10 @@ tty_receive(struct tty *tty, const uint8_t *buf, size_t n)
 size_t
 tty_receive_room(struct tty *tty)
 {
-    return TTY_RAW_SIZE - (READ_ONCE(tty->raw_head) - READ_ONCE(tty->raw_read));
+    spin_lock(&tty->raw_lock);
+    size_t room = TTY_RAW_SIZE - (tty->raw_head - tty->raw_read);
+    spin_unlock(&tty->raw_lock);
+    return room;
 }
 
 void

@@ -143,7 +143,7 @@ bdev_object(struct block_device *dev)
 int
 bdev_sync(struct block_device *dev)
 {
-    struct inode *i = dev->number < BDEV_MAX ? bdevs[dev->number] : NULL;
+    struct inode *i = dev->number < BDEV_MAX ? READ_ONCE(bdevs[dev->number]) : NULL;
     int err = i != NULL ? object_sync(&i->object, 0, UINT64_MAX) : 0;
     int err2 = dev->read_only ? 0 : block_flush(dev);
 

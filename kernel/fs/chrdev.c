@@ -307,10 +307,22 @@ static const struct file_ops hostexit_ops = {.open = host_open, .write = host_wr
 
 /* ---- the host's words: files of fw_cfg, read in whole when opened ---- */
 
+/* The device reads out one file at a time; after the boot we are the only ones to ask it. */
+static struct mutex fwcfg_lock = MUTEX_INIT(fwcfg_lock, "fw_cfg");
+
+static ssize_t
+read_words(const char *name, void *buf, size_t size)
+{
+    mutex_lock(&fwcfg_lock);
+    ssize_t len = fwcfg_read(name, buf, size);
+    mutex_unlock(&fwcfg_lock);
+    return len;
+}
+
 static int
 words_open(struct file *f, const char *name)
 {
-    ssize_t len = fwcfg_read(name, NULL, 0);
+    ssize_t len = read_words(name, NULL, 0);
 
     if (len < 0)
         return (int)len;
@@ -318,7 +330,7 @@ words_open(struct file *f, const char *name)
     char *bytes = kvmap_alloc(pages);
     struct text *t = kzalloc(sizeof(*t));
     if (bytes != NULL && t != NULL) {
-        fwcfg_read(name, bytes, (size_t)len);
+        read_words(name, bytes, (size_t)len);
         text_write(t, bytes, (size_t)len);
     }
     int err = bytes == NULL || t == NULL || t->no_memory ? -ENOMEM : 0;

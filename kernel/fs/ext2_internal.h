@@ -52,7 +52,7 @@ struct ext2_fs {
     uint64_t free_inodes;     /* L */
 
     struct mutex state_lock;
-    bool sb_dirty;         /* something of it has changed */
+    bool sb_dirty;         /* T: something of it has changed */
     bool changed;          /* T to change: the disk says "not clean" since the first change */
     bool was_valid;        /* the disk said so at mount */
     uint32_t orphans;      /* atomic: inodes in use without a name */

@@ -53,7 +53,7 @@ ext2_corrupt(struct ext2_fs *fs, const char *fmt, ...)
 
     WRITE_ONCE(fs->damaged, true);
     if (fs->errors_read_only)
-        fs->super->flags |= SUPER_READ_ONLY;
+        __atomic_or_fetch(&fs->super->flags, SUPER_READ_ONLY, __ATOMIC_RELAXED);
     uint32_t line = __atomic_fetch_add(&fs->damage_lines, 1, __ATOMIC_RELAXED);
     if (line >= DAMAGE_LINES)
         return -EIO;
@@ -422,11 +422,13 @@ put_counts(struct ext2_fs *fs)
         ext2_buf_put(fs, &buf, true);
         g->dirty = false;
     }
+    mutex_lock(&fs->state_lock); /* the superblock may be on its way to the disk */
     if (fs->sb->s_free_blocks_count != fs->free_blocks ||
         fs->sb->s_free_inodes_count != fs->free_inodes)
         fs->sb_dirty = true;
     fs->sb->s_free_blocks_count = (uint32_t)fs->free_blocks;
     fs->sb->s_free_inodes_count = (uint32_t)fs->free_inodes;
+    mutex_unlock(&fs->state_lock);
     mutex_unlock(&fs->lock);
     return err;
 }
@@ -439,9 +441,9 @@ static int
 put_state(struct ext2_fs *fs, bool final)
 {
     mutex_lock(&fs->state_lock);
-    if (fs->damaged)
+    if (READ_ONCE(fs->damaged))
         fs->sb->s_state |= EXT2_STATE_ERROR;
-    else if (final && fs->was_valid && fs->orphans == 0)
+    else if (final && fs->was_valid && READ_ONCE(fs->orphans) == 0)
         fs->sb->s_state |= EXT2_STATE_VALID;
     fs->sb->s_wtime = (uint32_t)(clock_realtime() / NSEC_PER_SEC);
     int err = fs->sb_dirty || final ? super_write(fs) : 0;

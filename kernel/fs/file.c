@@ -111,6 +111,16 @@ file_new(struct inode *inode, struct dentry *dentry, unsigned flags, struct file
 }
 
 void
+file_set_flags(struct file *f, uint32_t mask, uint32_t flags)
+{
+    uint32_t now = READ_ONCE(f->flags);
+
+    while (!__atomic_compare_exchange_n(&f->flags, &now, (now & ~mask) | (flags & mask), false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+void
 file_get(struct file *f)
 {
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);

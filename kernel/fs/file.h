@@ -6,7 +6,8 @@
  *   - struct files is the table of descriptors; threads hold a pointer to one (thread->files).
  *   - User memory is touched with no inode lock held: see rw.c.
  *
- * Locks: L = files->lock (spin); P = offset_lock (mutex, taken before an inode lock).
+ * Locks: L = files->lock (spin); P = offset_lock (mutex, taken before an inode lock).  A = atomic,
+ *        C = constant once it is open.
  */
 #pragma once
 
@@ -43,17 +44,18 @@ struct file_ops {
 };
 
 struct file {
-    uint32_t refs;  /* atomic */
-    uint32_t flags; /* O_ACCMODE and status flags; F_SETFL changes O_APPEND, O_NONBLOCK... */
-    off_t offset;   /* P */
+    uint32_t refs; /* A */
+    uint32_t
+        flags;    /* A: O_ACCMODE and status flags; file_set_flags changes O_APPEND and such */
+    off_t offset; /* P */
     struct mutex offset_lock;
     struct inode *inode;
     struct dentry *dentry; /* NULL: pipes and memfds */
     const struct file_ops *fops;
     void *private;            /* fops' own */
-    pid_t owner;              /* F_SETOWN: kept, not used */
-    bool flocked;             /* flock() was called: closing looks for its lock */
-    bool stream;              /* has no offset: P is not taken */
+    pid_t owner;              /* A: F_SETOWN: kept, not used */
+    bool flocked;             /* A: flock() was called: closing looks for its lock */
+    bool stream;              /* C: has no offset: P is not taken */
     int8_t writers;           /* C: what it adds to inode->writers: 1 writes, -1 executes */
     uint64_t no_writer_since; /* pipe.c: writers a FIFO had had when this reader found none */
 };
@@ -72,6 +74,9 @@ file_writable(const struct file *f)
 {
     return (f->flags & O_ACCMODE) != O_RDONLY && (f->flags & O_PATH) == 0;
 }
+
+/* Those of f->flags that @mask names become as in @flags; others may change others meanwhile. */
+void file_set_flags(struct file *f, uint32_t mask, uint32_t flags);
 
 void file_get(struct file *f);
 /* May sleep: the last one closes. Hold no lock. NULL is fine. */

@@ -115,7 +115,11 @@ locks_drop(struct inode *i, const void *owner, unsigned which)
 {
     struct lock *l, *next;
 
-    if (list_empty(&locks)) /* the common case; an own lock cannot appear meanwhile */
+    /*
+     * The common case.  A lock that another thread of the owner is about to set is not missed: it
+     * looks, after that, whether its descriptor was closed meanwhile (drop_if_closed).
+     */
+    if (list_empty(&locks))
         return;
     spin_lock(&locks_lock);
     list_for_each_safe(l, next, &locks, link)
@@ -168,7 +172,7 @@ range_of(struct file *f, const struct flock *l, uint64_t *start, uint64_t *end)
     int64_t base = 0, from, to;
 
     if (l->l_whence == SEEK_CUR)
-        base = f->offset;
+        base = READ_ONCE(f->offset);
     else if (l->l_whence == SEEK_END)
         base = (int64_t)inode_size(f->inode);
     else if (l->l_whence != SEEK_SET)

@@ -257,7 +257,8 @@ try_evict(struct inode *i, bool force)
 {
     bool evict = false;
     int err = object_sync(&i->object, 0, UINT64_MAX);
-    int err2 = inode_write(i);
+    int err2 =
+        READ_ONCE(i->dirty) ? inode_write(i) : 0; /* who frees memory waits for few locks */
 
     if (err == 0)
         err = err2;
@@ -349,8 +350,7 @@ inode_mark_dirty(struct inode *i)
 int
 inode_write(struct inode *i)
 {
-    if (!READ_ONCE(i->dirty))
-        return 0;
+    /* The lock first: one that is clean may be on its way, and a caller of fsync waits for that. */
     mutex_lock(&i->lock);
     /* Clean before it is written: a change that comes during the write marks it again. */
     spin_lock(&icache_lock);

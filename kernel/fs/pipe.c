@@ -1,11 +1,12 @@
 /*
  * pipe.c - pipes and FIFOs.
  *
- * The bytes stand in a ring of 16 pages.  head and tail count bytes written and read since the
- * pipe was last empty; a page is made for the first byte written into it, and an empty pipe
- * gives back all but one.
+ * The bytes stand in a ring of 16 pages.  tail counts bytes read since the pipe was last empty;
+ * a page is made for the first byte written into it, and an empty pipe gives back all but one.
  *
- * Conditions that one sleeps for are looked at without the lock, as a hint, and again with it.
+ * Conditions that one sleeps for are looked at without the lock, as a hint, and again with it;
+ * poll() has no second look.  So how full the pipe is stands in one word, which is changed once
+ * for each read or write: nobody sees bytes that are taken back, or a sum of two moments.
  *
  * Locks: pipe->lock for everything in struct pipe; inode->lock for inode->pipe of a FIFO.
  */
@@ -25,7 +26,8 @@
 
 struct pipe {
     struct mutex lock;
-    uint64_t head, tail;                 /* head - tail bytes are in it */
+    uint64_t tail;                       /* where the oldest byte is */
+    size_t used;                         /* bytes in it */
     unsigned readers, writers;           /* open files */
     uint64_t reader_opens, writer_opens; /* ever: a short visit ends an open() that waits */
     unsigned users;                      /* inode->lock: open files of a FIFO */
@@ -78,7 +80,7 @@ pipe_free(struct pipe *p)
 static size_t
 pipe_used(const struct pipe *p)
 {
-    return READ_ONCE(p->head) - READ_ONCE(p->tail);
+    return READ_ONCE(p->used);
 }
 
 static size_t
@@ -100,9 +102,9 @@ page_at(struct pipe *p, uint64_t at)
 static void
 pipe_trim(struct pipe *p)
 {
-    if (p->head != p->tail)
+    if (p->used > 0)
         return;
-    p->head = p->tail = 0;
+    p->tail = 0;
     for (unsigned k = 1; k < PIPE_PAGES; k++)
         page_drop(&p->page[k]);
 }
@@ -111,55 +113,43 @@ pipe_trim(struct pipe *p)
 static int
 pipe_take(struct pipe *p, struct uio *u, size_t n)
 {
+    size_t start = u->left;
     int err = 0;
 
-    while (n > 0 && err == 0) {
-        size_t in = p->tail & PAGE_MASK, before = u->left;
-        size_t m = MIN(n, PAGE_SIZE - in);
+    while (start - u->left < n && err == 0) {
+        uint64_t at = p->tail + (start - u->left);
+        size_t in = at & PAGE_MASK;
 
-        err = uio_put(u, *page_at(p, p->tail) + in, m);
-        m = before - u->left;
-        if (m == 0)
-            break;
-        p->tail += m;
-        n -= m;
+        err = uio_put(u, *page_at(p, at) + in, MIN(n - (start - u->left), PAGE_SIZE - in));
     }
+    p->tail += start - u->left;
+    WRITE_ONCE(p->used, p->used - (start - u->left));
     return err;
 }
 
-/* Moves up to @n <= room bytes in, pipe->lock held. */
+/*
+ * Moves up to @n <= room bytes in, pipe->lock held.  @whole: all or nothing; what PIPE_BUF
+ * promises holds for a bad address and no memory too.
+ */
 static int
-pipe_give(struct pipe *p, struct uio *u, size_t n)
-{
-    int err = 0;
-
-    while (n > 0 && err == 0) {
-        char **page = page_at(p, p->head);
-        size_t in = p->head & PAGE_MASK, before = u->left;
-        size_t m = MIN(n, PAGE_SIZE - in);
-
-        if (*page == NULL && !page_make(page))
-            return -ENOMEM;
-        err = uio_take(u, *page + in, m);
-        m = before - u->left;
-        p->head += m;
-        n -= m;
-    }
-    return err;
-}
-
-/* The same, all or nothing: what PIPE_BUF promises holds for a bad address and no memory too. */
-static int
-pipe_give_whole(struct pipe *p, struct uio *u, size_t n)
+pipe_give(struct pipe *p, struct uio *u, size_t n, bool whole)
 {
     struct uio before = *u;
-    uint64_t head = p->head;
-    int err = pipe_give(p, u, n);
+    int err = 0;
 
-    if (err != 0) {
-        *u = before;
-        p->head = head;
+    while (before.left - u->left < n && err == 0) {
+        uint64_t at = p->tail + p->used + (before.left - u->left);
+        char **page = page_at(p, at);
+        size_t in = at & PAGE_MASK;
+
+        if (*page == NULL && !page_make(page))
+            err = -ENOMEM;
+        else
+            err = uio_take(u, *page + in, MIN(n - (before.left - u->left), PAGE_SIZE - in));
     }
+    if (err != 0 && whole)
+        *u = before;
+    WRITE_ONCE(p->used, p->used + (before.left - u->left));
     return err;
 }
 
@@ -213,8 +203,7 @@ write_step(struct file *f, struct pipe *p, struct uio *u, size_t need)
         return -EPIPE;
     if (pipe_room(p) < need)
         return wait_room(f, p, need);
-    int err =
-        need > 1 ? pipe_give_whole(p, u, need) : pipe_give(p, u, MIN(u->left, pipe_room(p)));
+    int err = pipe_give(p, u, need > 1 ? need : MIN(u->left, pipe_room(p)), need > 1);
     waitq_wake_all(&p->readable);
     if (err == -ENOMEM) {
         mutex_unlock(&p->lock);

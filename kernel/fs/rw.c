@@ -94,14 +94,18 @@ write_page(struct inode *i, const char *src, size_t n, uint64_t pos)
     size_t in = pos & PAGE_MASK;
     struct frame *f;
 
-    /* All that the file has of this page is written: no need to read it from the disk. */
-    bool whole = in == 0 && (n == PAGE_SIZE || pos + n >= o->size);
+    /*
+     * The file has nothing of this page yet, so there is nothing to read.  Where it has, the page
+     * is read even if all of it is written: others see it before the bytes are in it, and there
+     * were no zeros.
+     */
+    bool fresh = page_floor(pos) >= o->size;
     if (o->ops->prepare_write != NULL) {
         int err = o->ops->prepare_write(o, pos >> PAGE_SHIFT);
         if (err != 0)
             return err;
     }
-    int err = object_get_page(o, pos >> PAGE_SHIFT, whole, &f);
+    int err = object_get_page(o, pos >> PAGE_SHIFT, fresh, &f);
     if (err != 0)
         return err;
     memcpy((char *)frame_data(f) + in, src, n);

@@ -31,15 +31,15 @@ read_clock(struct process *p, const struct itimer *it)
     return it->which == ITIMER_VIRTUAL ? user : user + system;
 }
 
-/* Has it looked at again when it may be due. */
+/* Has it looked at again when it may be due.  Not in a process that has no thread any more. */
 static void
-arm(struct itimer *it, nsec_t now)
+arm(const struct process *p, struct itimer *it, nsec_t now)
 {
     nsec_t left = it->when > now ? it->when - now : 0;
 
     if (it->which != ITIMER_REAL)
         left = MAX(left, CPU_LEAST);
-    if (it->when != 0)
+    if (it->when != 0 && p->ntasks > 0)
         timeout_set(&it->timeout, clock_now() + left);
 }
 
@@ -76,7 +76,7 @@ look(struct timeout *timeout)
 
         if (now >= it->when)
             (it->which == ITIMER_CPU_LIMIT ? ring_limit : ring)(p, it, now);
-        arm(it, now);
+        arm(p, it, now);
     }
     spin_unlock(&proc_lock);
 }
@@ -125,7 +125,7 @@ itimer_set(unsigned which, const struct itimer_value *new, struct itimer_value *
         *old = value_locked(it, now);
     it->when = new->left == 0 ? 0 : now + MIN(new->left, UINT64_MAX / 4);
     it->interval = MIN(new->interval, UINT64_MAX / 4);
-    arm(it, now);
+    arm(p, it, now);
     spin_unlock(&proc_lock);
 }
 
@@ -137,12 +137,13 @@ itimer_limit_locked(struct process *p)
 
     ASSERT(spin_held(&proc_lock));
     it->when = soft < UINT64_MAX / 4 / NSEC_PER_SEC ? MAX(soft, 1UL) * NSEC_PER_SEC : 0;
-    arm(it, read_clock(p, it));
+    arm(p, it, read_clock(p, it));
 }
 
 void
 itimer_cancel_all(struct process *p)
 {
+    ASSERT(READ_ONCE(p->ntasks) == 0); /* or another CPU could arm one behind us */
     for (unsigned k = 0; k < ITIMER_COUNT; k++)
         timeout_cancel(&p->timers[k].timeout);
 }

@@ -33,5 +33,5 @@ struct itimer_value itimer_get(unsigned which);
 /* RLIMIT_CPU of @p is new. proc_lock held. */
 void itimer_limit_locked(struct process *p);
 
-/* None rings any more. No lock held. */
+/* None rings any more: @p has no thread left. No lock held. */
 void itimer_cancel_all(struct process *p);

@@ -55,27 +55,43 @@ proc_task_locked(const struct proc_inode *i)
 {
     struct task *t;
 
-    if (i->tid == 0)
-        return list_first(&i->process->tasks, struct task, link);
     list_for_each (t, &i->process->tasks, link)
-        if (t->tid == i->tid)
+        if (i->tid != 0 ? t->tid == i->tid : !t->ending)
             return t;
-    return NULL;
+    return i->tid == 0 ? list_first(&i->process->tasks, struct task, link) : NULL;
 }
 
-struct files *
-proc_files(const struct proc_inode *i)
+int
+proc_space(const struct proc_inode *i, struct space **out)
 {
-    struct files *files = NULL;
+    /* In this order: what is found after an exec with other rights, is judged after it too. */
+    *out = process_space(i->process);
+    int err = proc_may_look(i);
 
-    spin_lock(&proc_lock);
+    if (err != 0 && *out != NULL)
+        space_put(*out);
+    return err;
+}
+
+/*
+ * The descriptors of @i's process, or NULL.  proc_lock held, and that is what keeps them: a
+ * reference of ours would make its exec, or its end, believe that others use them too.
+ */
+static struct files *
+files_locked(const struct proc_inode *i)
+{
     struct task *t = proc_present_locked(i) ? proc_task_locked(i) : NULL;
-    if (t != NULL && t->thread->files != NULL) {
-        files = t->thread->files;
-        files_get(files);
-    }
+
+    return t != NULL ? t->thread->files : NULL;
+}
+
+struct file *
+proc_file(const struct proc_inode *i)
+{
+    spin_lock(&proc_lock);
+    struct file *f = files_get_file(files_locked(i), i->fd);
     spin_unlock(&proc_lock);
-    return files;
+    return f;
 }
 
 /* @t is its user's alone, who is @c, and keeps no secrets from him. */
@@ -249,11 +265,11 @@ next_number(const struct proc_inode *dir, int n)
     } else if (dir->node->numbers == PROC_TIDS) {
         found = next_tid(dir, n);
     } else if (dir->node->numbers == PROC_FDS) {
-        struct files *files = proc_files(dir);
-        if (files != NULL) {
+        spin_lock(&proc_lock);
+        struct files *files = files_locked(dir);
+        if (files != NULL)
             found = files_next(files, n);
-            files_put(files);
-        }
+        spin_unlock(&proc_lock);
     }
     return found;
 }
@@ -435,7 +451,14 @@ proc_follow(struct inode *i, struct dentry **out)
     struct proc_inode *pi = proc_of(i);
     int err = proc_may_look(pi);
 
-    return err != 0 ? err : pi->node->follow(pi, out);
+    if (err == 0)
+        err = pi->node->follow(pi, out);
+    if (err != 0)
+        return err;
+    err = proc_may_look(pi); /* still: an exec in between may have given it other rights */
+    if (err != 0)
+        dentry_put(*out);
+    return err;
 }
 
 static const struct inode_ops proc_dir_ops = {

@@ -85,7 +85,7 @@ extern const struct proc_node proc_vitrine_table[]; /* procfs_vitrine.c: /proc/v
 extern const struct proc_node proc_fd_entry;        /* procfs_links.c: /proc/PID/fd/N */
 
 /*
- * proc_task_locked - the thread that @i is about: TID, or the oldest one of the process.
+ * proc_task_locked - the thread that @i is about: TID, or the process's oldest that does not end.
  * Locks:   proc_lock held.
  * Returns: NULL when it has ended.
  */
@@ -94,8 +94,8 @@ struct task *proc_task_locked(const struct proc_inode *i);
 /* True while the process of @i can be found by its pid. proc_lock held. */
 bool proc_present_locked(const struct proc_inode *i);
 
-/* The table of descriptors of @i's process with a reference, or NULL. Takes proc_lock. */
-struct files *proc_files(const struct proc_inode *i);
+/* What descriptor @i->fd of @i's process names, referenced, or NULL. Takes proc_lock. */
+struct file *proc_file(const struct proc_inode *i);
 
 /*
  * 0 if the current thread may look into @i's process (it is that process, or its owner if it may be
@@ -103,6 +103,12 @@ struct files *proc_files(const struct proc_inode *i);
  */
 int proc_may_look(const struct proc_inode *i) MUST_CHECK;
 int proc_open_private(struct proc_inode *i, bool writes) MUST_CHECK;
+
+/*
+ * proc_space - the memory of @i's process, if the current thread may look into it.
+ * Returns: 0 with *out referenced, or NULL there: a zombie; -EACCES, -ESRCH.
+ */
+int proc_space(const struct proc_inode *i, struct space **out) MUST_CHECK;
 
 /* procfs_links.c: the mode that says how descriptor @i->fd is open; 0: it is closed. */
 mode_t proc_fd_mode(const struct proc_inode *i);

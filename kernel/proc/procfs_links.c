@@ -38,13 +38,7 @@ proc_read_thread_self(struct proc_inode *i UNUSED, char *buf, size_t size)
 static int
 file_of_fd(struct proc_inode *i, struct file **out)
 {
-    struct files *files = proc_files(i);
-
-    *out = NULL;
-    if (files != NULL) {
-        *out = files_get_file(files, i->fd);
-        files_put(files);
-    }
+    *out = proc_file(i);
     return *out != NULL ? 0 : -ENOENT;
 }
 
@@ -221,14 +215,9 @@ follow_fd(struct proc_inode *i, struct dentry **out)
 mode_t
 proc_fd_mode(const struct proc_inode *i)
 {
-    struct files *files = proc_files(i);
-    struct file *f = NULL;
+    struct file *f = proc_file(i);
     mode_t mode = 0;
 
-    if (files != NULL) {
-        f = files_get_file(files, i->fd);
-        files_put(files);
-    }
     if (f != NULL) {
         mode = S_IXUSR;
         mode |= file_readable(f) ? 0400 : 0;

@@ -132,15 +132,13 @@ static int
 show_regions(struct proc_inode *i, struct text *t, bool details)
 {
     struct region *r;
-    int err = proc_may_look(i);
+    struct space *s;
+    int err = proc_space(i, &s);
 
     if (err != 0)
         return err;
     char *path = kmalloc(PATH_MAX);
-    if (path == NULL)
-        return -ENOMEM;
-    struct space *s = process_space(i->process);
-    if (s != NULL) {
+    if (s != NULL && path != NULL) {
         mutex_lock(&s->lock);
         region_for_each (r, s) {
             show_region(t, s, r, path);
@@ -148,10 +146,12 @@ show_regions(struct proc_inode *i, struct text *t, bool details)
                 show_residency(t, s, r);
         }
         mutex_unlock(&s->lock);
-        space_put(s);
     }
+    if (s != NULL)
+        space_put(s);
+    err = path == NULL ? -ENOMEM : 0;
     kfree(path);
-    return 0;
+    return err;
 }
 
 int
@@ -263,12 +263,11 @@ show_memory(struct text *t, struct space *s, vaddr_t start, vaddr_t end)
     return 0;
 }
 
+/* @s: its reference is used up; NULL: of a zombie. */
 static int
-show_strings(struct proc_inode *i, struct text *t, bool environment)
+show_strings(struct space *s, struct text *t, bool environment)
 {
-    struct space *s = process_space(i->process);
-
-    if (s == NULL) /* a zombie */
+    if (s == NULL)
         return 0;
     mutex_lock(&s->lock);
     vaddr_t start = environment ? s->env_start : s->arg_start;
@@ -282,13 +281,14 @@ show_strings(struct proc_inode *i, struct text *t, bool environment)
 int
 proc_show_cmdline(struct proc_inode *i, struct text *t)
 {
-    return show_strings(i, t, false);
+    return show_strings(process_space(i->process), t, false);
 }
 
 int
 proc_show_environ(struct proc_inode *i, struct text *t)
 {
-    int err = proc_may_look(i);
+    struct space *s;
+    int err = proc_space(i, &s);
 
-    return err != 0 ? err : show_strings(i, t, true);
+    return err != 0 ? err : show_strings(s, t, true);
 }

@@ -150,9 +150,9 @@ user_pages(uint64_t first, unsigned n)
 unsigned
 proc_pagemap(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out, bool names)
 {
-    struct space *s = process_space(i->process);
+    struct space *s;
 
-    if (s == NULL)
+    if (proc_space(i, &s) != 0 || s == NULL)
         return 0;
     n = user_pages(first, n);
     mutex_lock(&s->lock);
@@ -168,10 +168,10 @@ proc_pagemap(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out, bo
 unsigned
 proc_walk(struct proc_inode *i, uint64_t first, unsigned n, uint64_t *out, bool names)
 {
-    struct space *s = process_space(i->process);
+    struct space *s;
     uint64_t told = names ? UINT64_MAX : ~PTE_ADDR;
 
-    if (s == NULL)
+    if (proc_space(i, &s) != 0 || s == NULL)
         return 0;
     n = user_pages(first, n);
     mutex_lock(&vm_lock);
@@ -230,7 +230,7 @@ page_flags(const struct frame *f)
         return KPF(KPF_ZERO_PAGE);
     case FRAME_ANON:
         return of_a_page | KPF(KPF_ANON) | KPF(KPF_SWAPBACKED) |
-               (f->anon->slot != 0 ? KPF(KPF_SWAPCACHE) : 0);
+               (f->anon != NULL && f->anon->slot != 0 ? KPF(KPF_SWAPCACHE) : 0);
     case FRAME_OBJECT:
         return of_a_page;
     default:

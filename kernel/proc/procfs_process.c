@@ -102,9 +102,9 @@ learn(const struct proc_inode *i, struct facts *f)
     const struct process *p = i->process;
 
     memset(f, 0, sizeof(*f));
+    spin_lock(&proc_lock);
     strlcpy(f->name, p->dead_name, sizeof(f->name));
     f->cred.uid = f->cred.euid = p->dead_uid;
-    spin_lock(&proc_lock);
     struct task *t = proc_task_locked(i);
     if (!proc_present_locked(i) || (i->tid != 0 && t == NULL)) {
         spin_unlock(&proc_lock);

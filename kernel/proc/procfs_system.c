@@ -128,12 +128,23 @@ show_swaps(struct proc_inode *i UNUSED, struct text *t)
 /* ---- time and load ---- */
 
 static nsec_t
-idle_time(void)
+idle_time_of(const struct cpu *c)
 {
     nsec_t user, system;
 
-    thread_times(cpus[0]->idle, &user, &system);
+    thread_times(c->idle, &user, &system);
     return user + system;
+}
+
+/* Of all CPUs together. */
+static nsec_t
+idle_time(void)
+{
+    nsec_t sum = 0;
+
+    for (unsigned n = 0; n < cpu_count; n++)
+        sum += idle_time_of(cpus[n]);
+    return sum;
 }
 
 static int
@@ -191,19 +202,35 @@ show_loadavg(struct proc_inode *i UNUSED, struct text *t)
     return 0;
 }
 
-/* User time is what processes have; all else that is not idle is the system's. */
+/* Ticks that one CPU, or all, spent. */
+static void
+cpu_line(struct text *t, uint64_t user, uint64_t busy, uint64_t idle)
+{
+    text_printf(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", user, busy - user, idle);
+}
+
+/*
+ * User time is what processes have; all else that is not idle is the system's.  SIMPLE: which CPU
+ * spent it is not counted, so each has its part of it by how busy it was.
+ */
 static int
 show_stat(struct proc_inode *i UNUSED, struct text *t)
 {
     struct totals sum = total_processes();
-    nsec_t now = clock_now(), idle = idle_time();
-    nsec_t busy = now - MIN(now, idle);
-    nsec_t user = MIN(sum.user, busy);
-    static const char *const names[] = {"cpu ", "cpu0"};
+    nsec_t now = clock_now();
+    uint64_t each = now / NSEC_PER_TICK, all = each * cpu_count,
+             idle = idle_time() / NSEC_PER_TICK;
+    uint64_t busy = all - MIN(all, idle), user = MIN(sum.user / NSEC_PER_TICK, busy);
 
-    for (unsigned k = 0; k < ARRAY_SIZE(names); k++)
-        text_printf(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", names[k], user / NSEC_PER_TICK,
-                    (busy - user) / NSEC_PER_TICK, idle / NSEC_PER_TICK);
+    text_printf(t, "cpu ");
+    cpu_line(t, user, busy, idle);
+    for (unsigned n = 0; n < cpu_count; n++) {
+        uint64_t idle_n = idle_time_of(cpus[n]) / NSEC_PER_TICK;
+        uint64_t busy_n = each - MIN(each, idle_n);
+
+        text_printf(t, "cpu%u", n);
+        cpu_line(t, user * busy_n / MAX(busy, busy_n + (busy_n == 0)), busy_n, idle_n);
+    }
     text_printf(t, "ctxt %lu\n", sched_switches());
     text_printf(t, "btime %lu\n", (clock_realtime() - now) / NSEC_PER_SEC);
     text_printf(t, "processes %d\n", sum.youngest); /* pids rise until they wrap */

@@ -14,10 +14,19 @@
 
 #define KEEP 0xffffffffU /* -1: leave as it is */
 
-static struct cred *
+static const struct cred *
 mine(void)
 {
     return current_thread()->cred;
+}
+
+/* Others look at it under this lock: they see all of a change, or none. */
+static void
+become(const struct cred *c)
+{
+    spin_lock(&proc_lock);
+    *current_thread()->cred = *c;
+    spin_unlock(&proc_lock);
 }
 
 int64_t
@@ -81,35 +90,37 @@ set_dumpable(uint32_t id, uint32_t now)
 static int64_t
 set_uids(uint32_t r, uint32_t e, uint32_t s)
 {
-    struct cred *c = mine();
+    struct cred c = *mine();
 
-    if (!may_take(r, c->uid, c->euid, c->suid) || !may_take(e, c->uid, c->euid, c->suid) ||
-        !may_take(s, c->uid, c->euid, c->suid))
+    if (!may_take(r, c.uid, c.euid, c.suid) || !may_take(e, c.uid, c.euid, c.suid) ||
+        !may_take(s, c.uid, c.euid, c.suid))
         return -EPERM;
-    const uid_t uid = c->uid, euid = c->euid, suid = c->suid;
+    const uid_t uid = c.uid, euid = c.euid, suid = c.suid;
 
     set_dumpable(e, euid);
-    c->uid = r != KEEP ? r : uid;
-    c->euid = e != KEEP ? e : euid;
-    c->suid = s != KEEP ? s : suid;
-    c->fsuid = c->euid;
-    fit_capabilities(c, uid, euid, suid);
+    c.uid = r != KEEP ? r : uid;
+    c.euid = e != KEEP ? e : euid;
+    c.suid = s != KEEP ? s : suid;
+    c.fsuid = c.euid;
+    fit_capabilities(&c, uid, euid, suid);
+    become(&c);
     return 0;
 }
 
 static int64_t
 set_gids(uint32_t r, uint32_t e, uint32_t s)
 {
-    struct cred *c = mine();
+    struct cred c = *mine();
 
-    if (!may_take(r, c->gid, c->egid, c->sgid) || !may_take(e, c->gid, c->egid, c->sgid) ||
-        !may_take(s, c->gid, c->egid, c->sgid))
+    if (!may_take(r, c.gid, c.egid, c.sgid) || !may_take(e, c.gid, c.egid, c.sgid) ||
+        !may_take(s, c.gid, c.egid, c.sgid))
         return -EPERM;
-    set_dumpable(e, c->egid);
-    c->gid = r != KEEP ? r : c->gid;
-    c->egid = e != KEEP ? e : c->egid;
-    c->sgid = s != KEEP ? s : c->sgid;
-    c->fsgid = c->egid;
+    set_dumpable(e, c.egid);
+    c.gid = r != KEEP ? r : c.gid;
+    c.egid = e != KEEP ? e : c.egid;
+    c.sgid = s != KEEP ? s : c.sgid;
+    c.fsgid = c.egid;
+    become(&c);
     return 0;
 }
 
@@ -191,12 +202,13 @@ sys_getresgid(const uint64_t a[6])
 int64_t
 sys_setfsuid(const uint64_t a[6])
 {
-    struct cred *c = mine();
-    uint32_t old = c->fsuid, id = (uint32_t)a[0];
+    struct cred c = *mine();
+    uint32_t old = c.fsuid, id = (uint32_t)a[0];
 
-    if (id != KEEP && (id == old || may_take(id, c->uid, c->euid, c->suid))) {
-        set_dumpable(id, c->fsuid);
-        c->fsuid = id;
+    if (id != KEEP && (id == old || may_take(id, c.uid, c.euid, c.suid))) {
+        set_dumpable(id, old);
+        c.fsuid = id;
+        become(&c);
     }
     return old;
 }
@@ -204,12 +216,13 @@ sys_setfsuid(const uint64_t a[6])
 int64_t
 sys_setfsgid(const uint64_t a[6])
 {
-    struct cred *c = mine();
-    uint32_t old = c->fsgid, id = (uint32_t)a[0];
+    struct cred c = *mine();
+    uint32_t old = c.fsgid, id = (uint32_t)a[0];
 
-    if (id != KEEP && (id == old || may_take(id, c->gid, c->egid, c->sgid))) {
-        set_dumpable(id, c->fsgid);
-        c->fsgid = id;
+    if (id != KEEP && (id == old || may_take(id, c.gid, c.egid, c.sgid))) {
+        set_dumpable(id, old);
+        c.fsgid = id;
+        become(&c);
     }
     return old;
 }
@@ -233,17 +246,16 @@ sys_getgroups(const uint64_t a[6])
 int64_t
 sys_setgroups(const uint64_t a[6])
 {
-    gid_t groups[CRED_GROUPS_MAX];
-    struct cred *c = mine();
+    struct cred c = *mine();
 
-    if (!cred_privileged(c))
+    if (!cred_privileged(&c))
         return -EPERM;
     if (a[0] > CRED_GROUPS_MAX)
         return -EINVAL;
-    if (copy_from_user(groups, a[1], a[0] * sizeof(groups[0])) != 0)
+    if (copy_from_user(c.groups, a[1], a[0] * sizeof(c.groups[0])) != 0)
         return -EFAULT;
-    memcpy(c->groups, groups, a[0] * sizeof(groups[0]));
-    c->ngroups = (unsigned)a[0];
+    c.ngroups = (unsigned)a[0];
+    become(&c);
     return 0;
 }
 
@@ -306,7 +318,7 @@ sys_capset(const uint64_t a[6])
 {
     struct capability_data d[2] = {{0, 0, 0}, {0, 0, 0}};
     struct capability_header h;
-    struct cred *c = mine();
+    struct cred c = *mine();
     unsigned words;
     int err = read_header(a[0], &h, &words);
 
@@ -322,11 +334,12 @@ sys_capset(const uint64_t a[6])
     uint64_t inheritable = (d[0].inheritable | (uint64_t)d[1].inheritable << 32) & CAP_ALL;
 
     /* What was given up does not come back. */
-    if ((effective & ~permitted) || (permitted & ~c->cap_permitted) ||
-        (inheritable & ~(c->cap_inheritable | c->cap_permitted) && !cred_privileged(c)))
+    if ((effective & ~permitted) || (permitted & ~c.cap_permitted) ||
+        (inheritable & ~(c.cap_inheritable | c.cap_permitted) && !cred_privileged(&c)))
         return -EPERM;
-    c->cap_effective = effective;
-    c->cap_permitted = permitted;
-    c->cap_inheritable = inheritable;
+    c.cap_effective = effective;
+    c.cap_permitted = permitted;
+    c.cap_inheritable = inheritable;
+    become(&c);
     return 0;
 }

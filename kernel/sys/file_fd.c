@@ -228,7 +228,7 @@ fcntl_file(struct file *f, int fd, int cmd, uint64_t arg)
     case F_GETFL:
         return f->flags;
     case F_SETFL:
-        f->flags = (f->flags & ~SETFL_MASK) | ((uint32_t)arg & SETFL_MASK);
+        file_set_flags(f, SETFL_MASK, (uint32_t)arg);
         return 0;
     case F_GETLK:
     case F_SETLK:
@@ -277,7 +277,7 @@ sys_fcntl(const uint64_t a[6])
 static int64_t
 bytes_left(struct file *f, vaddr_t ucount)
 {
-    int64_t left = (int64_t)inode_size(f->inode) - f->offset;
+    int64_t left = (int64_t)inode_size(f->inode) - READ_ONCE(f->offset);
     int32_t n = (int32_t)MIN(MAX(left, 0), INT32_MAX);
 
     return copy_to_user(ucount, &n, sizeof(n));
@@ -295,7 +295,7 @@ ioctl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
     case FIONBIO:
         if (copy_from_user(&on, arg, sizeof(on)) != 0)
             return -EFAULT;
-        f->flags = on != 0 ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
+        file_set_flags(f, O_NONBLOCK, on != 0 ? O_NONBLOCK : 0);
         return 0;
     case FIONREAD:
         if (S_ISREG(f->inode->mode))

@@ -70,9 +70,12 @@ static struct space *
 my_space(void)
 {
     struct space *s = current_thread()->space;
-    uint64_t limit = current_process()->rlimits[RLIMIT_MEMLOCK].soft;
+    uint64_t limit = READ_ONCE(current_process()->rlimits[RLIMIT_MEMLOCK].soft);
 
-    s->memlock_limit = cred_privileged(current_thread()->cred) ? UINT64_MAX : limit;
+    if (cred_privileged(current_thread()->cred))
+        limit = UINT64_MAX;
+    if (READ_ONCE(s->memlock_limit) != limit)
+        WRITE_ONCE(s->memlock_limit, limit);
     return s;
 }
 

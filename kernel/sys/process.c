@@ -366,28 +366,33 @@ sys_personality(const uint64_t a[6])
 
 /* ---- limits and accounts ---- */
 
-/* Tells those who look at a limit where it does not cost them a lock. */
+/*
+ * Tells those who look at a limit where it does not cost them a lock.  Who changes it at the same
+ * moment does so too: the last one of both sets what it is by then.
+ */
 static void
-apply_limit(struct process *p, unsigned which, uint64_t soft)
+apply_limit(struct process *p, unsigned which)
 {
     struct space *s = process_space(p);
     struct files *files = process_files(p);
 
     if (s != NULL) {
         mutex_lock(&s->lock);
+        uint64_t soft = READ_ONCE(p->rlimits[which].soft);
+
         if (which == RLIMIT_STACK)
             s->stack_limit = soft;
         else if (which == RLIMIT_DATA)
             s->data_limit = soft;
         else if (which == RLIMIT_AS)
             s->as_limit = soft;
+        else if (which == RLIMIT_FSIZE && files != NULL)
+            files_set_size_limit(files, soft);
+        else if (which == RLIMIT_NOFILE && files != NULL)
+            files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
         mutex_unlock(&s->lock);
         space_put(s);
     }
-    if (files != NULL && which == RLIMIT_FSIZE)
-        files_set_size_limit(files, soft);
-    else if (files != NULL && which == RLIMIT_NOFILE)
-        files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
     files_put(files);
 }
 
@@ -412,7 +417,7 @@ change_limit(struct process *p, unsigned which, const struct rlimit *new, struct
         itimer_limit_locked(p);
     spin_unlock(&proc_lock);
     if (new != NULL && err == 0)
-        apply_limit(p, which, new->soft);
+        apply_limit(p, which);
     return err;
 }
 
@@ -550,14 +555,18 @@ sys_sched_setaffinity(const uint64_t a[6])
 #define MEMBARRIER_QUERY  0
 #define MEMBARRIER_GLOBAL 1
 
-/* SIMPLE: one processor, so others ran, and will run, with a whole switch in between. */
+/*
+ * With one processor others ran, and will run, with a whole switch in between.  SIMPLE: with
+ * several nothing is offered, while Linux interrupts the others.
+ */
 int64_t
 sys_membarrier(const uint64_t a[6])
 {
-    if ((a[0] != MEMBARRIER_QUERY && a[0] != MEMBARRIER_GLOBAL) || a[1] != 0)
+    int64_t offered = cpu_count == 1 ? MEMBARRIER_GLOBAL : 0;
+
+    if (a[1] != 0 || (a[0] & ~(uint64_t)offered) != 0)
         return -EINVAL;
-    ASSERT(cpu_count == 1);
-    return a[0] == MEMBARRIER_QUERY ? MEMBARRIER_GLOBAL : 0;
+    return a[0] == MEMBARRIER_QUERY ? offered : 0;
 }
 
 int64_t

@@ -90,8 +90,10 @@ int64_t
 sys_rt_sigpending(const uint64_t a[6])
 {
     struct task *t = current_task();
-    sigset_t set = (t->pending.set | t->process->pending.set) & t->blocked;
 
+    spin_lock(&proc_lock);
+    sigset_t set = (t->pending.set | t->process->pending.set) & t->blocked;
+    spin_unlock(&proc_lock);
     if (a[1] > sizeof(set))
         return -EINVAL;
     return copy_to_user(a[0], &set, a[1]);
@@ -167,8 +169,8 @@ sys_rt_sigtimedwait(const uint64_t a[6])
     for (;;) {
         sched_prepare_sleep();
         sig = signal_take(set, &info);
-        if (sig != 0 || err != 0)
-            break;
+        if (sig != 0 || err == -ETIMEDOUT || (err != 0 && t->thread->interrupted))
+            break; /* else another thread has taken what ended our sleep */
         err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     }
     sched_cancel_sleep();

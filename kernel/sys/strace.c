@@ -126,7 +126,7 @@ strace_begin(const struct syscall *s, const uint64_t a[6])
     struct line l = {.len = 0};
     bool ends = never_returns(s);
 
-    append(&l, "[%d] %s(", current_process()->pid, s->name);
+    append(&l, "[%d] %s(", current_task()->tid, s->name);
     for (unsigned i = 0; s->args[i] != '\0'; i++) {
         if (i > 0)
             append(&l, ", ");
@@ -166,7 +166,7 @@ strace_end(const struct syscall *s, int64_t result)
         kprintf(") = %s\n", l.text);
     else
         kprintf("%s[%d] <... %s resumed>) = %s\n",
-                open_line != NULL ? " <unfinished ...>\n" : "", current_process()->pid, s->name,
+                open_line != NULL ? " <unfinished ...>\n" : "", current_task()->tid, s->name,
                 l.text);
     open_line = NULL;
     spin_unlock(&line_lock);

@@ -32,10 +32,9 @@ missing(uint64_t nr)
 {
     uint8_t *logged = &missing_logged[MIN(nr, SYSCALL_MAX)];
 
-    if (!*logged)
+    if (!__atomic_exchange_n(logged, 1, __ATOMIC_RELAXED))
         kprintf("%s[%d]: system call %ld is not there: ENOSYS\n", current_thread()->name,
                 current_process()->pid, (int64_t)nr);
-    *logged = 1;
     return -ENOSYS;
 }
 
@@ -59,12 +58,12 @@ syscall_dispatch(struct trapframe *tf)
 
     int64_t result = s->call(a);
 
-    /* The signal may be gone meanwhile; who makes the call run again is signal_deliver() alone. */
-    if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
-        current_thread()->interrupted = true;
     tf->rax = (uint64_t)result;
     if (unlikely(trace))
         strace_end(s, result);
+    /* The signal may be gone meanwhile; who makes the call run again is signal_deliver() alone. */
+    if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
+        signal_deliver(tf);
 }
 
 void

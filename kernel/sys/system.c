@@ -155,8 +155,21 @@ set_name(vaddr_t uname)
     if (strncpy_from_user(name, uname, sizeof(name)) == -EFAULT)
         return -EFAULT;
     name[sizeof(name) - 1] = '\0';
+    spin_lock(&proc_lock);
     memcpy(current_thread()->name, name, sizeof(name));
+    spin_unlock(&proc_lock);
     return 0;
+}
+
+static int64_t
+get_name(vaddr_t uname)
+{
+    char name[THREAD_NAME_MAX];
+
+    spin_lock(&proc_lock);
+    memcpy(name, current_thread()->name, sizeof(name));
+    spin_unlock(&proc_lock);
+    return copy_to_user(uname, name, sizeof(name));
 }
 
 static int64_t
@@ -182,7 +195,7 @@ sys_prctl(const uint64_t a[6])
     case PR_SET_NAME:
         return set_name(a[1]);
     case PR_GET_NAME:
-        return copy_to_user(a[1], current_thread()->name, THREAD_NAME_MAX);
+        return get_name(a[1]);
     case PR_GET_DUMPABLE:
         return current_thread()->space->dumpable;
     case PR_SET_DUMPABLE:
