@@ -21,6 +21,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/refs.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/anon.h"
@@ -702,7 +703,8 @@ object_sync_all(void)
         list_del(&o->dirty_link);
         list_push_back(&dirty_objects, &o->dirty_link);
         left -= MIN(left, o->ndirty);
-        object_get(o);
+        if (!refs_try_get(&o->refs))
+            continue; /* on its way out: its owner decides what becomes of its pages */
 
         int err = write_dirty(o, 0, UINT64_MAX);
 

@@ -15,6 +15,7 @@
 #include "kernel/abi/core.h"
 #include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
+#include "kernel/lib/refs.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
@@ -176,15 +177,24 @@ space_find(const struct space *s, vaddr_t va)
 struct word_key
 space_word_key(struct space *s, vaddr_t va)
 {
-    struct word_key key = {s, va};
+    struct word_key key = {s, va, NULL};
 
     mutex_lock(&s->lock);
     const struct region *r = space_find(s, va);
 
-    if (r != NULL && r->shared)
-        key = (struct word_key){r->object, r->offset * PAGE_SIZE + (va - r->start)};
+    if (r != NULL && r->shared) {
+        key = (struct word_key){r->object, r->offset * PAGE_SIZE + (va - r->start), r->object};
+        object_get(r->object);
+    }
     mutex_unlock(&s->lock);
     return key;
+}
+
+void
+space_word_key_put(struct word_key k)
+{
+    if (k.object != NULL)
+        object_put(k.object);
 }
 
 /* Where @len bytes fit highest into [from, to) cut to [low, high); 0: not. */
@@ -459,19 +469,6 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
     mutex_unlock(&vm_lock);
 }
 
-/* One more reference, unless the last one is gone already. */
-static bool
-space_try_get(struct space *s)
-{
-    uint32_t refs = READ_ONCE(s->refs);
-
-    while (refs > 0)
-        if (__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return true;
-    return false;
-}
-
 /* The space after @s in the list (NULL: the first one), with a reference; vm_lock held. */
 static struct space *
 next_living(struct space *s)
@@ -480,7 +477,7 @@ next_living(struct space *s)
 
     for (; l != &all_spaces; l = l->next) {
         s = list_entry(l, struct space, all_link);
-        if (space_try_get(s))
+        if (refs_try_get(&s->refs))
             return s;
     }
     return NULL;

@@ -199,12 +199,15 @@ void space_truncate_copies(struct object *o, pgidx_t from);
 /*
  * space_word_key - what identifies the word at @va for everybody who shares it: the object and
  * the offset in a shared region, else the space and the address.  Takes space->lock.
+ * The key holds a reference to the object, until space_word_key_put; that may sleep.
  */
 struct word_key {
     const void *owner;
     uint64_t offset;
+    struct object *object; /* NULL: the owner is a space */
 };
 struct word_key space_word_key(struct space *s, vaddr_t va);
+void space_word_key_put(struct word_key k);
 
 /* Calls @visit for every space, under vm_lock. */
 void space_for_each(void (*visit)(struct space *s, void *arg), void *arg);

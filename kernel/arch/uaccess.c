@@ -7,6 +7,7 @@
 #include "kernel/arch/uaccess.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/arch/spinlock.h"
 #include "kernel/lib/assert.h"
 
 size_t uaccess_copy(void *dst, const void *src, size_t n);
@@ -73,4 +74,13 @@ cmpxchg_user(vaddr_t word, uint32_t old, uint32_t new, uint32_t *seen)
     if (!fault)
         *seen = uaccess_cmpxchg((uint32_t *)word, old, new, &fault);
     return fault ? -EFAULT : 0;
+}
+
+int
+peek_user(uint32_t *v, vaddr_t word)
+{
+    irq_push_off(); /* so that a fault is not mended */
+    int err = copy_from_user(v, word, sizeof(*v));
+    irq_pop_off();
+    return err;
 }

@@ -33,6 +33,12 @@ size_t copy_from_user_partial(void *dst, vaddr_t src, size_t n) MUST_CHECK;
 size_t copy_to_user_partial(vaddr_t dst, const void *src, size_t n) MUST_CHECK;
 
 /*
+ * peek_user - read a word, if its page is there: never sleeps, so spin locks may be held.
+ * Returns: 0, or -EFAULT: touch it without the lock and try again.
+ */
+int peek_user(uint32_t *v, vaddr_t word) MUST_CHECK;
+
+/*
  * cmpxchg_user - in one step: if the word at @word is @old it becomes @new.
  * @word: aligned.  @seen: what it was.
  * Returns: 0, whether it was @old or not; or -EFAULT.

@@ -183,9 +183,11 @@ static void
 choose_owner(struct exec *x)
 {
     struct cred *c = &x->cred;
-    const struct inode *i = x->file->inode;
+    struct inode *i = x->file->inode;
 
     *c = *current_thread()->cred;
+    mutex_lock(
+        &i->lock); /* a change of owner takes the bits away: before or after, not halfway */
     /* A script's bits do not count: it could be exchanged in between. */
     if (x->script == NULL && !c->no_new_privs) {
         if (i->mode & S_ISUID)
@@ -193,6 +195,7 @@ choose_owner(struct exec *x)
         if ((i->mode & S_ISGID) && (i->mode & S_IXGRP))
             c->egid = i->gid;
     }
+    mutex_unlock(&i->lock);
     c->suid = c->fsuid = c->euid;
     c->sgid = c->fsgid = c->egid;
     c->cap_permitted = c->uid == 0 || c->euid == 0 ? CAP_ALL : 0;
@@ -211,6 +214,15 @@ layout_fixed(const struct exec *x)
     return boot_option("aslr", value, sizeof(value)) && strcmp(value, "off") == 0;
 }
 
+static void
+apply_limits(struct space *s, const struct rlimit *limits)
+{
+    s->stack_limit = limits[RLIMIT_STACK].soft;
+    s->data_limit = limits[RLIMIT_DATA].soft;
+    s->as_limit = limits[RLIMIT_AS].soft;
+    s->memlock_limit = limits[RLIMIT_MEMLOCK].soft;
+}
+
 static int
 make_space(struct exec *x)
 {
@@ -220,10 +232,7 @@ make_space(struct exec *x)
     if (s == NULL)
         return -ENOMEM;
     aslr_draw(&x->layout, layout_fixed(x));
-    s->stack_limit = limits[RLIMIT_STACK].soft;
-    s->data_limit = limits[RLIMIT_DATA].soft;
-    s->as_limit = limits[RLIMIT_AS].soft;
-    s->memlock_limit = limits[RLIMIT_MEMLOCK].soft;
+    apply_limits(s, limits);
     s->dumpable = !x->secure && inode_permission(x->file->inode, R_OK) == 0;
     if (current_thread()->space != NULL)
         s->core_filter = current_thread()->space->core_filter;
@@ -335,8 +344,12 @@ unshare_files(void)
     mine = files_fork(t->files);
     if (mine == NULL)
         return -ENOMEM;
-    files_put(t->files);
+    spin_lock(&proc_lock); /* process_files() looks at it */
+    struct files *shared = t->files;
+
     t->files = mine;
+    spin_unlock(&proc_lock);
+    files_put(shared);
     return 0;
 }
 
@@ -355,13 +368,14 @@ commit(struct exec *x, struct trapframe *tf)
     struct process *p = current_process(), *child;
     struct file *old_exe;
 
-    set_name(x);
-    *t->cred = x->cred;
     files_close_on_exec(t->files);
     signal_reset_handlers(p);
     current_task()->altstack = (struct sigstack){.flags = SS_DISABLE};
 
     spin_lock(&proc_lock);
+    set_name(x);
+    *t->cred = x->cred;
+    apply_limits(t->space, p->rlimits); /* they may have changed since the space was made */
     old_exe = p->exe;
     p->exe = x->file;
     x->file = NULL;

@@ -197,8 +197,6 @@ become_zombie(struct process *p, int status)
     itimer_cancel_all(p);
     spin_lock(&proc_lock);
     p->exit_status = status;
-    strlcpy(p->dead_name, current_thread()->name, sizeof(p->dead_name));
-    p->dead_uid = current_thread()->cred->uid;
     signal_flush(&p->pending);
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
@@ -251,8 +249,11 @@ leave_process(struct task *t, int status)
     thread_times(t->thread, &user, &system);
     p->dead_user += user;
     p->dead_system += system;
-    if (t->tid == p->pid)
-        p->exit_status = status; /* what counts, unless they are all told to end */
+    if (t->tid == p->pid) { /* the first thread's is what counts, and what is shown later */
+        p->exit_status = status;
+        strlcpy(p->dead_name, t->thread->name, sizeof(p->dead_name));
+        p->dead_uid = t->thread->cred->uid;
+    }
     signal_flush(&t->pending);
     task_detach_locked(t);
     bool last = p->ntasks == 0;

@@ -24,8 +24,9 @@
 #define BUCKETS 64
 
 struct sleeper {
-    struct list link; /* in its bucket; in no list: woken */
-    struct word_key key;
+    struct list link;     /* in its bucket; in no list: woken */
+    struct word_key key;  /* where it sleeps now */
+    struct word_key held; /* where it began to: what it holds a reference to */
     uint32_t bits;
     struct thread *thread;
 };
@@ -73,7 +74,7 @@ futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
 
     if (err != 0 || bits == 0)
         return err != 0 ? err : -EINVAL;
-    w.key = space_word_key(me->space, addr);
+    w.key = w.held = space_word_key(me->space, addr);
     spin_lock(&futex_lock);
     list_push_back(bucket(w.key), &w.link);
     spin_unlock(&futex_lock);
@@ -94,6 +95,7 @@ futex_wait(vaddr_t addr, uint32_t value, uint32_t bits, nsec_t deadline)
         err = 0; /* a wake-up that was counted must not be lost */
     list_del(&w.link);
     spin_unlock(&futex_lock);
+    space_word_key_put(w.held);
     return err == -EINTR ? -ERESTARTSYS : err;
 }
 
@@ -133,46 +135,76 @@ futex_wake(vaddr_t addr, int n, uint32_t bits)
     spin_lock(&futex_lock);
     int done = wake_locked(key, n, bits);
     spin_unlock(&futex_lock);
+    space_word_key_put(key);
     return done;
+}
+
+/* Moves up to @n sleepers from one word to another: how many. futex_lock held. */
+static int
+move_locked(struct word_key from, struct word_key to, int n)
+{
+    struct sleeper *w, *next;
+    int done = 0;
+
+    if (same_word(from, to))
+        return 0;
+    list_for_each_safe(w, next, bucket(from), link)
+    {
+        if (done >= n)
+            break;
+        if (!same_word(w->key, from))
+            continue;
+        list_del(&w->link);
+        w->key = to;
+        list_push_back(bucket(to), &w->link);
+        done++;
+    }
+    return done;
+}
+
+/*
+ * futex_lock, taken when the word at @addr was looked at and holds *@expect (NULL: whatever): so
+ * nobody has gone to sleep there because of another value.  Or an error, and no lock.
+ */
+static int
+lock_with_value(vaddr_t addr, const uint32_t *expect)
+{
+    uint32_t now;
+
+    for (;;) {
+        if (expect != NULL && copy_from_user(&now, addr, sizeof(now)) != 0)
+            return -EFAULT;
+        spin_lock(&futex_lock);
+        if (expect == NULL || (peek_user(&now, addr) == 0 && now == *expect))
+            return 0;
+        spin_unlock(&futex_lock);
+        if (now != *expect)
+            return -EAGAIN;
+    }
 }
 
 int
 futex_requeue(vaddr_t addr, vaddr_t to, int wake, int move, const uint32_t *expect)
 {
     struct word_key from, dest;
-    struct sleeper *w, *next;
-    uint32_t now;
-    int err = judge_address(addr);
+    int done = judge_address(addr);
 
-    if (err == 0)
-        err = judge_address(to);
-    if (err == 0 && (wake < 0 || move < 0))
-        err = -EINVAL;
-    if (err == 0 && expect != NULL) {
-        err = copy_from_user(&now, addr, sizeof(now));
-        if (err == 0 && now != *expect)
-            err = -EAGAIN;
-    }
-    if (err != 0)
-        return err;
+    if (done == 0)
+        done = judge_address(to);
+    if (done == 0 && (wake < 0 || move < 0))
+        done = -EINVAL;
+    if (done != 0)
+        return done;
 
     from = space_word_key(current_thread()->space, addr);
     dest = space_word_key(current_thread()->space, to);
-    spin_lock(&futex_lock);
-    int done = wake_locked(from, wake, FUTEX_ANY);
-
-    list_for_each_safe(w, next, bucket(from), link)
-    {
-        if (move == 0 || same_word(from, dest))
-            break;
-        if (!same_word(w->key, from))
-            continue;
-        list_del(&w->link);
-        w->key = dest;
-        list_push_back(bucket(dest), &w->link);
-        done++;
-        move--;
+    done = lock_with_value(addr, expect);
+    if (done == 0) {
+        done = wake_locked(from, wake, FUTEX_ANY);
+        done += move_locked(from, dest, move);
+        spin_unlock(&futex_lock);
     }
-    spin_unlock(&futex_lock);
+    space_word_key_put(from);
+    space_word_key_put(dest);
     return done;
 }

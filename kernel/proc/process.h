@@ -74,6 +74,7 @@ struct process {
     int exit_signal;                     /* P: what the parent gets, SIGCHLD as a rule */
     bool vfork_wait;                     /* P: the parent sleeps until exec or exit */
     bool strace;                         /* A: print its system calls */
+    bool wants_barriers;                 /* A: membarrier's private ones are allowed */
     nsec_t start_time;                   /* C */
     nsec_t dead_user, dead_system;       /* P: of threads that ended */
     nsec_t child_user, child_system;     /* P: of children waited for */

@@ -22,6 +22,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/fs/text.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/refs.h"
 #include "kernel/proc/process.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
@@ -144,12 +145,7 @@ static const struct object_ops segment_ops = {
 static bool
 segment_get(struct segment *g)
 {
-    uint32_t refs = READ_ONCE(g->object.refs);
-
-    while (refs > 0 && !__atomic_compare_exchange_n(&g->object.refs, &refs, refs + 1, false,
-                                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        ;
-    return refs > 0;
+    return refs_try_get(&g->object.refs);
 }
 
 /* ---- finding and judging; T held ---- */

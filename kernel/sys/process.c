@@ -17,6 +17,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "mm/space.h"
+#include "mm/tlb.h"
 
 static struct trapframe *
 my_frame(void)
@@ -519,23 +520,19 @@ sys_sched_yield(const uint64_t a[6])
     return 0;
 }
 
-static bool
-thread_exists(pid_t tid)
-{
-    spin_lock(&proc_lock);
-    bool found = tid == 0 || task_find_locked(tid) != NULL;
-    spin_unlock(&proc_lock);
-    return found;
-}
-
 int64_t
 sys_sched_getaffinity(const uint64_t a[6])
 {
-    uint64_t mask = (1UL << cpu_count) - 1;
+    uint64_t mask = 0;
 
     if (a[1] < sizeof(mask) || a[1] % sizeof(mask) != 0)
         return -EINVAL;
-    if (!thread_exists((pid_t)a[0]))
+    spin_lock(&proc_lock);
+    struct task *t = a[0] == 0 ? current_task() : task_find_locked((pid_t)a[0]);
+    if (t != NULL)
+        mask = t->thread->affinity & ((1U << cpu_count) - 1);
+    spin_unlock(&proc_lock);
+    if (t == NULL)
         return -ESRCH;
     return copy_to_user(a[2], &mask, sizeof(mask)) != 0 ? -EFAULT : (int64_t)sizeof(mask);
 }
@@ -544,29 +541,48 @@ int64_t
 sys_sched_setaffinity(const uint64_t a[6])
 {
     uint64_t mask = 0;
+    int err = -ESRCH;
 
     if (copy_from_user(&mask, a[2], MIN(a[1], sizeof(mask))) != 0)
         return -EFAULT;
-    if (!thread_exists((pid_t)a[0]))
-        return -ESRCH;
-    return (mask & ((1UL << cpu_count) - 1)) != 0 ? 0 : -EINVAL;
+    spin_lock(&proc_lock);
+    struct task *t = a[0] == 0 ? current_task() : task_find_locked((pid_t)a[0]);
+    if (t != NULL && !process_may_control_locked(t->process))
+        err = -EPERM;
+    else if (t != NULL)
+        err = sched_set_affinity(t->thread, (uint32_t)mask);
+    spin_unlock(&proc_lock);
+    return err;
 }
 
-#define MEMBARRIER_QUERY  0
-#define MEMBARRIER_GLOBAL 1
+#define MEMBARRIER_QUERY    0
+#define MEMBARRIER_GLOBAL   (1 << 0)
+#define MEMBARRIER_PRIVATE  (1 << 3)
+#define MEMBARRIER_REGISTER (1 << 4) /* who wants the private one says so first */
+#define MEMBARRIER_ALL      (MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE | MEMBARRIER_REGISTER)
 
-/*
- * With one processor others ran, and will run, with a whole switch in between.  SIMPLE: with
- * several nothing is offered, while Linux interrupts the others.
- */
+/* An interrupt is a barrier: every CPU has one, whoever it runs. */
 int64_t
 sys_membarrier(const uint64_t a[6])
 {
-    int64_t offered = cpu_count == 1 ? MEMBARRIER_GLOBAL : 0;
-
-    if (a[1] != 0 || (a[0] & ~(uint64_t)offered) != 0)
+    if (a[1] != 0)
         return -EINVAL;
-    return a[0] == MEMBARRIER_QUERY ? offered : 0;
+    switch (a[0]) {
+    case MEMBARRIER_QUERY:
+        return MEMBARRIER_ALL;
+    case MEMBARRIER_REGISTER:
+        current_process()->wants_barriers = true;
+        return 0;
+    case MEMBARRIER_PRIVATE:
+        if (!current_process()->wants_barriers)
+            return -EPERM;
+        /* fallthrough */
+    case MEMBARRIER_GLOBAL:
+        tlb_flush_kernel(0, 0);
+        return 0;
+    default:
+        return -EINVAL;
+    }
 }
 
 int64_t
