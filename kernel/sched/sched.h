@@ -63,7 +63,7 @@ void sched_lock_mine(void);
 /* Makes @t, which slept, runnable where it suits. Its lock is held, and let go. */
 void sched_make_runnable(struct thread *t);
 
-/* If @t runs in user mode on another CPU, it enters the kernel soon. Its lock is held, and let go. */
+/* If @t runs on another CPU, that enters the kernel soon. Its lock is held, and let go. */
 void sched_poke(const struct thread *t);
 
 /*
