@@ -10,6 +10,10 @@
  * Times are turned by multiplying with a fraction of 2^32: the error is below 2^-31,
  * and a multiplication of 64 x 64 bits has no overflow for centuries.
  *
+ * With the option "shake" the timer also interrupts at random times before the alarm, for nothing.
+ * Where an emulator lets its processors take turns, a turn ends there: so the seed of the random
+ * numbers chooses how what they do is interleaved, in small steps.
+ *
  * SIMPLE: assumes that the TSC ticks at one rate and alike on all CPUs; a real kernel
  * checks that and falls back to the HPET.
  *
@@ -25,6 +29,8 @@
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
+#include "kernel/lib/random.h"
+#include "kernel/lib/string.h"
 
 #define PIT_HZ        1193182UL
 #define PIT_CHANNEL_2 0x42
@@ -56,6 +62,8 @@ static uint64_t steps_per_ns;  /* times 2^32 */
 static nsec_t realtime_start;  /* UTC at clock_now() == 0 */
 static nsec_t alarms[CPU_MAX]; /* each CPU's own */
 static bool held[CPU_MAX];     /* the timer stands still although there is an alarm */
+static nsec_t shake;           /* interrupts come at most so far apart; 0: only when due */
+static uint64_t dice_state;
 
 /* a * b / 2^32 */
 static uint64_t
@@ -76,6 +84,18 @@ clock_realtime(void)
     return realtime_start + clock_now();
 }
 
+/* Marsaglia's xorshift (2003); the real generator is not for interrupts. Races do it no harm. */
+static uint64_t
+dice(void)
+{
+    uint64_t x = dice_state;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return dice_state = x;
+}
+
 /* An alarm further away than the timer can count is set again by clock_alarm_due(). */
 static void
 start_timer(nsec_t when)
@@ -87,6 +107,8 @@ start_timer(nsec_t when)
         steps = scale(60 * NSEC_PER_SEC, steps_per_ns);
     if (held[this_cpu()->id])
         return;
+    if (shake != 0)
+        steps = MIN(steps, 1 + scale(dice() % shake, steps_per_ns));
     apic_timer_start(MIN(steps, UINT32_MAX));
 }
 
@@ -292,6 +314,8 @@ void
 clock_init(void)
 {
     struct rates r;
+    char value[16];
+    const char *end;
 
     for (unsigned i = 0; i < CPU_MAX; i++)
         alarms[i] = UINT64_MAX;
@@ -304,6 +328,10 @@ clock_init(void)
     tsc_start = rdtsc();
     realtime_start = cmos_seconds() * NSEC_PER_SEC;
     silence_others();
+    if (boot_option("shake", value, sizeof(value)))
+        shake = strtou64(value, &end, 10) * NSEC_PER_USEC;
+    random_bytes(&dice_state, sizeof(dice_state));
+    dice_state |= 1; /* of 0 it makes 0 */
     kprintf("clock: TSC %lu.%03lu MHz, timer %lu.%03lu MHz\n", r.tsc_hz / 1000000,
             r.tsc_hz / 1000 % 1000, r.timer_hz / 1000000, r.timer_hz / 1000 % 1000);
 }
