@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 
 #define ROUNDS 400
+#define TURNS  50 /* each may cost a slice of a processor that waits for the other */
 
 static atomic_int wrong, turn, over;
 static int fds[2];
@@ -37,7 +38,7 @@ static atomic_int closed;
 static void *
 close_each(void *arg)
 {
-    for (int k = 1; k <= ROUNDS; k++) {
+    for (int k = 1; k <= TURNS; k++) {
         while (atomic_load(&turn) < k)
             sched_yield();
         atomic_fetch_add(&closed, close(fds[0]) == 0);
@@ -49,7 +50,7 @@ close_each(void *arg)
 static void
 close_each_too(void)
 {
-    for (int k = 1; k <= ROUNDS; k++) {
+    for (int k = 1; k <= TURNS; k++) {
         atomic_store(&closed, 0);
         fds[0] = (int)MUST(open("f", O_RDONLY));
         atomic_store(&turn, k);
@@ -149,7 +150,7 @@ drain(void)
 
 /* ---- whole pages are written over others ---- */
 
-#define PAGES 32
+#define PAGES 8
 
 static void *
 overwrite(void *arg)
@@ -171,7 +172,7 @@ look(void)
 {
     char *page = pages(1);
 
-    for (int k = 0; k < ROUNDS; k++) {
+    for (int k = 0; k < ROUNDS / 8; k++) {
         wrong += pread(fds[0], page, PAGE, k * 7 % PAGES * (off_t)PAGE) != (ssize_t)PAGE;
         for (size_t n = 0; n < PAGE; n++)
             wrong += page[n] != 'a' && page[n] != 'b';
