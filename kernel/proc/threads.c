@@ -67,6 +67,7 @@ task_park_for_core(void)
 
     if (READ_ONCE(p->dumper) == NULL || p->dumper == current_task())
         return;
+    thread_save_user_state(); /* the writer may look before this CPU has switched away */
     spin_lock(&proc_lock);
     p->nparked++;
     waitq_wake_all(&p->gathered);

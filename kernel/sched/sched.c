@@ -247,15 +247,23 @@ sched_set_affinity(struct thread *t, uint32_t allowed)
 
 /* ---- switching ---- */
 
+void
+thread_save_user_state(void)
+{
+    struct thread *t = current_thread();
+
+    if (t->fpu == NULL)
+        return;
+    fpu_save(t->fpu);
+    t->user_fs = cpu_get_user_fs();
+    t->user_gs = cpu_get_user_gs();
+}
+
 /* The processor state that belongs to user mode goes with its thread. */
 static void
-switch_user_state(struct thread *from, struct thread *to)
+switch_user_state(struct thread *to)
 {
-    if (from->fpu != NULL) {
-        fpu_save(from->fpu);
-        from->user_fs = cpu_get_user_fs();
-        from->user_gs = cpu_get_user_gs();
-    }
+    thread_save_user_state();
     if (to->fpu != NULL) {
         fpu_restore(to->fpu);
         cpu_set_user_fs(to->user_fs);
@@ -313,7 +321,7 @@ sched_switch(void)
         bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
         q->switches++;
-        switch_user_state(from, to);
+        switch_user_state(to);
         c->current = to;
         context_switch(&from->context, &to->context);
         this_cpu()->irq_was_on = irq_was_on; /* perhaps another CPU */

@@ -103,6 +103,9 @@ void thread_doom(struct thread *t);
 /* Makes a sleeping thread runnable. Any context. */
 void thread_wake(struct thread *t);
 
+/* The current thread's registers that the kernel does not use, into its ->fpu, user_fs, user_gs. */
+void thread_save_user_state(void);
+
 /* Time in user and in system mode so far. Any thread. */
 void thread_times(const struct thread *t, nsec_t *user, nsec_t *system);
 
