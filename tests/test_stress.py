@@ -22,6 +22,12 @@ STRESSORS = {
     "shm-sysv": f"--shm-sysv 2 --shm-sysv-bytes 32M --shm-sysv-ops 50 {HUNGRY}",
     "mremap": f"--mremap 2 --mremap-bytes 16M --mremap-ops 20 {HUNGRY}",
     "fault": f"--fault 2 --fault-ops 5000 {HUNGRY}",
+    "pthread": f"--pthread 2 --pthread-max 32 --pthread-ops 1000 {HUNGRY}",
+    "futex": f"--futex 2 --futex-ops 2000 {HUNGRY}",
+    "clone": f"--clone 2 --clone-max 32 --clone-ops 1000 {HUNGRY}",
+    "switch": f"--switch 2 --switch-ops 20000 {HUNGRY}",
+    "sem": f"--sem 2 --sem-procs 4 --sem-ops 20000 {HUNGRY}",
+    "mutex": f"--mutex 2 --mutex-procs 4 --mutex-ops 20000 {HUNGRY}",
 }
 
 

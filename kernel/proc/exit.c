@@ -240,7 +240,7 @@ begin_to_end(struct task *t)
 
 /* The thread leaves its process. True: the process has none any more. */
 static bool
-leave_process(struct task *t, int status)
+leave_process(struct task *t)
 {
     struct process *p = t->process;
     nsec_t user, system;
@@ -249,8 +249,7 @@ leave_process(struct task *t, int status)
     thread_times(t->thread, &user, &system);
     p->dead_user += user;
     p->dead_system += system;
-    if (t->tid == p->pid) { /* the first thread's is what counts, and what is shown later */
-        p->exit_status = status;
+    if (t->tid == p->pid) { /* the first thread's are shown later */
         strlcpy(p->dead_name, t->thread->name, sizeof(p->dead_name));
         p->dead_uid = t->thread->cred->uid;
     }
@@ -280,8 +279,8 @@ task_exit(int status)
         leave_session(p);
     give_back(thread, last);
     thread_begin_exit();
-    if (leave_process(t, status))
-        become_zombie(p, p->exiting ? p->group_exit_status : p->exit_status);
+    if (leave_process(t)) /* the last one's status counts, unless they were all told to end */
+        become_zombie(p, p->exiting ? p->group_exit_status : status);
     kfree(thread->cred);
     thread->cred = NULL;
     thread->task = NULL;

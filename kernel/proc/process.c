@@ -215,17 +215,25 @@ pid_taken(pid_t pid)
     return task_find_locked(pid) != NULL;
 }
 
-/*
- * So many that their kernel stacks take a sixteenth of the memory, half of what Linux allows: the
- * smallest process costs five times its stack, and fork is to say EAGAIN before memory is out.
- */
-bool
-process_limit_reached(void)
+/* True if @n kernel stacks take that part of the memory. */
+static bool
+stacks_fill(unsigned long n, unsigned long part)
 {
     struct frame_stats f;
 
     frame_get_stats(&f);
-    return MAX(threads, count) >= MAX(f.total / (16 * KSTACK_PAGES), 32UL);
+    return n >= MAX(f.total / (part * KSTACK_PAGES), 32UL);
+}
+
+/*
+ * A sixteenth of the memory for the stacks of processes, half of what Linux allows: the smallest
+ * process costs five times its stack, and fork is to say EAGAIN before memory is out.  A quarter
+ * for the stacks of all threads, which cost little else.
+ */
+bool
+process_limit_reached(void)
+{
+    return stacks_fill(count, 16) || stacks_fill(threads, 4);
 }
 
 /* The next free pid, or 0. proc_lock held. */
@@ -307,7 +315,9 @@ task_attach_locked(struct task *t)
     ASSERT(spin_held(&proc_lock));
     if (p == current_process() && task_ends_locked(current_task()))
         return -ERESTARTSYS;
-    t->tid = process_limit_reached() ? 0 : pid_alloc();
+    bool full = p->ntasks == 0 ? process_limit_reached() : stacks_fill(threads, 4);
+
+    t->tid = full ? 0 : pid_alloc();
     if (t->tid == 0)
         return -EAGAIN;
     list_push_back(&p->tasks, &t->link);

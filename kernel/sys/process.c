@@ -100,7 +100,7 @@ sys_clone3(const uint64_t a[6])
         return err;
     if ((c.flags & (CSIGNAL | CLONE_DETACHED)) || c.exit_signal > NSIG || c.set_tid != 0 ||
         c.set_tid_size != 0 || (c.stack == 0) != (c.stack_size == 0) ||
-        !range_ok(c.stack, c.stack_size))
+        ((c.flags & CLONE_THREAD) && c.exit_signal != 0) || !range_ok(c.stack, c.stack_size))
         return -EINVAL;
 
     struct clone_args args = {.flags = c.flags,

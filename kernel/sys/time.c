@@ -304,6 +304,8 @@ sys_futex(const uint64_t a[6])
     unsigned op = (unsigned)a[1];
     uint32_t value = (uint32_t)a[2], value3 = (uint32_t)a[5];
 
+    if ((op & FUTEX_REALTIME) && (op & FUTEX_COMMAND) != FUTEX_WAIT_BITSET)
+        return -ENOSYS; /* no other has a date; as on Linux, since 5.14 */
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
         return wait_on_futex(a[0], op, value, a[3], FUTEX_ANY);

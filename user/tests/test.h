@@ -106,6 +106,8 @@ errno_name(int e)
         {ELIBBAD, "ELIBBAD"},
         {ETIMEDOUT, "ETIMEDOUT"},
         {ENOTBLK, "ENOTBLK"},
+        {EOWNERDEAD, "EOWNERDEAD"},
+        {ENOTRECOVERABLE, "ENOTRECOVERABLE"},
     };
     static char other[16];
 

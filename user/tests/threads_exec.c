@@ -1,0 +1,135 @@
+/*
+ * threads_exec.c - a thread that is not the first starts a program: it becomes the process,
+ * with the process's number, and all others are gone.
+ */
+#include "threads.h"
+
+static char self[256];
+static struct gate gate;
+static atomic_int busy, word;
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+block(int sig)
+{
+    sigset_t s;
+
+    sigemptyset(&s);
+    sigaddset(&s, sig);
+    MUST0(pthread_sigmask(SIG_BLOCK, &s, NULL));
+}
+
+/* What the others do meanwhile. */
+static void *
+be_busy(void *arg)
+{
+    char c;
+
+    busy++;
+    switch ((intptr_t)arg) {
+    case 0:
+        if (read(gate.fd[0], &c, 1) < 0)
+            abort();
+        break;
+    case 1:
+        futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0);
+        break;
+    case 2:
+        pthread_mutex_lock(&held);
+        break;
+    case 3:
+        for (;;)
+            munmap(memset(pages(4), 1, 4 * PAGE), 4 * PAGE);
+    default:
+        for (;;)
+            word = 0;
+    }
+    return NULL;
+}
+
+static void *
+exec_self(void *arg)
+{
+    char pid[16], *args[] = {self, pid, NULL};
+
+    snprintf(pid, sizeof(pid), "%d", getpid());
+    block(SIGUSR1);
+    raise(SIGUSR1);
+    block(SIGUSR2);
+    kill(getpid(), SIGUSR2);
+    execv((char *)arg, args);
+    return (void *)(intptr_t)errno;
+}
+
+static void
+in_new_program(int pid)
+{
+    sigset_t s;
+
+    CHECK("the process has its number", getpid() == pid && my_tid() == pid);
+    show("threads", field_of("Threads"));
+    show("tasks", count_tasks());
+    CHECK("and so does its thread in /proc", state_of(pid, pid) == 'R');
+    MUST(sigprocmask(SIG_BLOCK, NULL, &s));
+    show("the mask of the thread that called", sigismember(&s, SIGUSR1));
+    MUST(sigpending(&s));
+    show("its pending signal", sigismember(&s, SIGUSR1));
+    show("the process's pending signal", sigismember(&s, SIGUSR2));
+    show("memory is new", busy);
+}
+
+static void
+from_thread(void *arg)
+{
+    pthread_t t[5];
+
+    block(SIGUSR2);
+    pthread_mutex_lock(&held);
+    gate_make(&gate);
+    start_all(t, 5, be_busy);
+    await_least(&busy, 5);
+    void *error = join(start(exec_self, "/no/such/program"));
+    show_error("a program that is not", (int)(intptr_t)error);
+    wait_tasks(6); /* all are still there */
+    pthread_t e = start(exec_self, self);
+    if (arg == NULL)
+        join(e);
+    for (;;)
+        sched_yield();
+}
+
+/* Two threads that both would: one of them does. */
+static void
+two_at_once(void *arg)
+{
+    block(SIGUSR1);
+    block(SIGUSR2);
+    start(exec_self, self);
+    start(exec_self, self);
+    pthread_exit(arg);
+}
+
+static void
+main_ends_first(void *arg)
+{
+    (void)arg;
+    block(SIGUSR2);
+    start(exec_self, self);
+    syscall(SYS_exit, 9);
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc > 1) {
+        in_new_program(atoi(argv[1]));
+        return test_failures ? 1 : 6;
+    }
+    signal(SIGCHLD, SIG_DFL);
+    MUST(readlink("/proc/self/exe", self, sizeof(self) - 1));
+    show_status("main waits for it", in_child(from_thread, NULL));
+    show_status("main is running", in_child(from_thread, self));
+    show_status("main has ended", in_child(main_ends_first, NULL));
+    show_status("two at once", in_child(two_at_once, NULL));
+    return finish();
+}
