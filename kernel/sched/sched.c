@@ -473,6 +473,7 @@ sched_init_cpu(struct thread *idle)
 void
 sched_idle(void)
 {
+    __asm__ volatile("sti");
     for (;;) {
         sched_yield();
         irq_push_off();

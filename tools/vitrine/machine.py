@@ -169,6 +169,8 @@ def kernel_options(opts):
     words = [f"seed={opts.seed}"] * (opts.seed is not None)
     if not opts.realtime and opts.accel == "tcg":
         words.append("repeatable")  # nothing may leap to where the host's speed decides
+        if opts.cpus > 1:
+            words.append("shake=100")  # short turns: QEMU would let one that spins run until its next alarm, and again
     if opts.verb == "run" and opts.display == "none":
         words.append("screen=off")  # drawing what nobody sees costs time
     if opts.core or opts.verb == "boot":
