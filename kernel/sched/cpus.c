@@ -32,7 +32,6 @@ begin(void *arg)
     sched_init_cpu(s.idle);
     cpu_set_kernel_stack(thread_stack_top(s.idle));
     cpu_online(s.cpu);
-    __asm__ volatile("sti");
     sched_idle();
 }
 

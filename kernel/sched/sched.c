@@ -473,6 +473,8 @@ sched_init_cpu(struct thread *idle)
 void
 sched_idle(void)
 {
+    /* The boot's were off.  Who idles buries threads too, and then waits for the other CPUs. */
+    __asm__ volatile("sti" ::: "memory");
     for (;;) {
         sched_yield();
         irq_push_off();
