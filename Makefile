@@ -1,8 +1,9 @@
 # Makefile - builds the kernel, the boot medium and the root disk, and runs and tests them.
 #
-# Everything that is made lands in build/.  `make help` lists the targets.  The kernel is linked twice: the
-# first link tells where each function lies, and the table of their names (for backtraces) is then linked in
-# behind the read-only data, where it moves no function; the second link is checked against the first.
+# Everything that is made lands in build/; with DEBUG=1 the kernel is another, in build/debug, which watches
+# its locks (kernel/arch/lockorder.h).  `make help` lists the targets.  The kernel is linked twice: the first
+# link tells where each function lies, and the table of their names (for backtraces) is then linked in behind
+# the read-only data, where it moves no function; the second link is checked against the first.
 # A change of compiler or flags rebuilds what depends on it, through build/flags.
 
 SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
@@ -12,7 +13,8 @@ MAKEFLAGS += -r
 .DEFAULT_GOAL := all
 SHELL  := /bin/bash
 PYTHON := /usr/bin/python3
-B      := build
+U      := build
+B      := $(U)$(if $(filter 1,$(DEBUG)),/debug)
 
 # --- the kernel ------------------------------------------------------------------------------------------
 
@@ -26,19 +28,22 @@ NM   := nm
 CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pie \
 	-fno-stack-protector -fcf-protection=none -fno-strict-aliasing -fno-common \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	$(if $(filter 1,$(DEBUG)),-DDEBUG -fno-optimize-sibling-calls) \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror -O2 -g \
 	$(EXTRA_CFLAGS)
 CPPFLAGS := -I.
 NASMFLAGS := -f elf64 -g -F dwarf -Werror
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
 
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c mm/*.c))
+ONLY_DEBUG := kernel/sched/lockorder.c
+KERNEL_C   := $(filter-out $(if $(filter 1,$(DEBUG)),,$(ONLY_DEBUG)), \
+	$(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c mm/*.c)))
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm kernel/*/*.asm))
 KERNEL_OBJ := $(KERNEL_ASM:%.asm=$(B)/obj/%.asm.o) $(KERNEL_C:%.c=$(B)/obj/%.o)
 
 KERNEL := $(B)/vitrine.elf
 ISO    := $(B)/vitrine.iso
-DISK   := $(B)/root.img
+DISK   := $(U)/root.img
 
 .PHONY: all
 all: kernel iso disk ## Build the kernel, the boot medium and the root disk
@@ -115,13 +120,13 @@ $(ISO): $(KERNEL) iso/grub.cfg
 # --- user programs and the root disk ---------------------------------------------------------------------
 
 USER_C  := $(sort $(wildcard user/*.c user/*/*.c))
-USER_BIN := $(USER_C:%.c=$(B)/%)
+USER_BIN := $(USER_C:%.c=$(U)/%)
 
 .PHONY: user
 user: $(USER_BIN) ## Build the programs of user/ for musl, in build/user
 
 # How a program is linked stands in its own source, see tools/ucc.
-$(USER_BIN): $(B)/%: %.c tools/ucc tools/musl-static-pie.specs
+$(USER_BIN): $(U)/%: %.c tools/ucc tools/musl-static-pie.specs
 	@mkdir -p $(@D)
 	@$(SAY) "  UCC     $<"
 	@tools/ucc $< $@ $@.d
@@ -129,12 +134,12 @@ $(USER_BIN): $(B)/%: %.c tools/ucc tools/musl-static-pie.specs
 .PHONY: disk
 disk: $(DISK) ## Build the root disk, build/root.img (ext2)
 
-$(DISK): $(USER_BIN) $(B)/disk.list tools/mkroot tools/vitrine/image.py $(shell find tools/rootfs -type f)
+$(DISK): $(USER_BIN) $(U)/disk.list tools/mkroot tools/vitrine/image.py $(shell find tools/rootfs -type f)
 	@$(SAY) "  DISK    $@"
 	@$(PYTHON) tools/mkroot $@ $(USER_BIN)
 
 # A program that was taken out of user/ must leave the disk too.
-$(B)/disk.list: FORCE
+$(U)/disk.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(USER_BIN)' | cmp -s - $@ || echo '$(USER_BIN)' >$@
 
@@ -195,13 +200,13 @@ compdb: ## Write build/compile_commands.json for editors
 
 .PHONY: clean
 clean: ## Remove build/
-	@rm -rf $(B)
+	@rm -rf $(U)
 
 .PHONY: help
 help: ## Show this list
 	@echo "Vitrine: make TARGET"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
-	@echo "Variables: CC=clang, EXTRA_CFLAGS=..., JOBS=N, TESTS=FILE, PYTEST_ARGS='...', RUN_ARGS='--mem 1G'"
+	@echo "Variables: DEBUG=1, CC=clang, EXTRA_CFLAGS=..., JOBS=N, TESTS=FILE, PYTEST_ARGS='...', RUN_ARGS='--mem 1G'"
 	@echo "A single program in the guest: ./vm run -- PROGRAM ARG..., see ./vm --help"
 
 -include $(KERNEL_OBJ:.o=.d) $(USER_BIN:%=%.d)

@@ -16,6 +16,7 @@
 #include "kernel/arch/apic.h"
 #include "kernel/arch/clock.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/lockorder.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/arch/trap.h"
 #include "kernel/lib/assert.h"
@@ -160,6 +161,7 @@ tlb_flush(struct tlb_batch *b)
     uint32_t me = 1U << this_cpu()->id;
     struct list *l;
 
+    lock_may_wait();
     if (b->cpus & me)
         forget_batch(b);
     if (b->cpus & ~me) {
@@ -178,6 +180,7 @@ tlb_flush_kernel(vaddr_t va, unsigned pages)
     forget_kernel(va, pages);
     if (cpu_count == 1)
         return;
+    lock_may_wait();
     mailbox_take();
     mailbox.batch = NULL;
     mailbox.kernel_start = va;

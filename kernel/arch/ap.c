@@ -80,28 +80,23 @@ ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*entry)
 /* ---- standing still ---- */
 
 static struct {
-    struct cpu *owner; /* A: has the others held; NULL: nobody */
-    uint32_t held;     /* A: CPUs that stand still */
+    struct cpu *owner; /* A: until the last has gone on; NULL: nobody's */
+    bool on;           /* A: the others are to stand still */
+    uint32_t held;     /* A: CPUs that do */
 } hold;
 
 static void
 on_hold(struct trapframe *tf UNUSED)
 {
-    if (__atomic_load_n(&hold.owner, __ATOMIC_ACQUIRE) == NULL)
+    if (!__atomic_load_n(&hold.on, __ATOMIC_ACQUIRE))
         return;
     apic_eoi(); /* other interrupts come in between; a second one for this does no harm */
     clock_hold_alarm();
     __atomic_add_fetch(&hold.held, 1, __ATOMIC_SEQ_CST);
-    for (;;) {
-        struct cpu *owner = __atomic_load_n(&hold.owner, __ATOMIC_ACQUIRE);
-
-        if (owner == NULL)
-            break;
+    while (__atomic_load_n(&hold.on, __ATOMIC_ACQUIRE)) {
         cpu_halt_until_interrupt();
         /* That may have been what the owner waits for. */
-        owner = __atomic_load_n(&hold.owner, __ATOMIC_ACQUIRE);
-        if (owner != NULL)
-            apic_send(owner->apic_id, IRQ_RESCHED);
+        apic_send(hold.owner->apic_id, IRQ_RESCHED);
     }
     clock_release_alarm();
     __atomic_sub_fetch(&hold.held, 1, __ATOMIC_SEQ_CST);
@@ -128,6 +123,7 @@ ap_hold_others(void)
         nobody = NULL;
         cpu_relax();
     }
+    __atomic_store_n(&hold.on, true, __ATOMIC_SEQ_CST);
     message_others(IRQ_HOLD);
     while (__atomic_load_n(&hold.held, __ATOMIC_ACQUIRE) != cpu_count - 1)
         cpu_relax();
@@ -138,10 +134,12 @@ ap_release_others(void)
 {
     if (cpu_count == 1)
         return;
-    __atomic_store_n(&hold.owner, NULL, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&hold.on, false, __ATOMIC_SEQ_CST);
     message_others(IRQ_RESCHED);
     while (__atomic_load_n(&hold.held, __ATOMIC_ACQUIRE) != 0)
         cpu_relax();
+    /* Only now: who stands still for us must not be counted by the next owner. */
+    __atomic_store_n(&hold.owner, NULL, __ATOMIC_SEQ_CST);
 }
 
 void

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "kernel/arch/lockorder.h"
 #include "kernel/lib/types.h"
 
 #define CPU_MAX 8
@@ -31,6 +32,7 @@ struct cpu {
         *emigrant; /* may not run here any more: goes to another CPU after the switch */
     struct pagetable *loaded;          /* whose root CR3 holds; NULL: the kernel's own */
     uint64_t stopped_rip, stopped_rbp; /* where a panic of another CPU stopped this one */
+    struct locks_held locks;           /* spin locks; in debug builds only */
     void *arch;                        /* GDT, TSS and IST stacks: arch's own */
 };
 

@@ -84,6 +84,7 @@ void
 spin_lock(struct spinlock *l)
 {
     irq_push_off(); /* first: an interrupt handler may want the same lock */
+    lock_take(&this_cpu()->locks, l, l->name, __builtin_return_address(0), LOCK_ORDERED);
     uint32_t holder = try_to_take(l);
 
     if (unlikely(holder == this_cpu()->id + 1))
@@ -102,6 +103,7 @@ spin_try_lock(struct spinlock *l)
         irq_pop_off();
         return false;
     }
+    lock_take(&this_cpu()->locks, l, l->name, __builtin_return_address(0), LOCK_TRIED);
     l->where = __builtin_return_address(0);
     return true;
 }
@@ -112,6 +114,7 @@ spin_unlock(struct spinlock *l)
     if (!spin_held(l))
         panic("spin lock \"%s\" let go by CPU %u, which does not hold it", l->name,
               this_cpu()->id);
+    lock_drop(&this_cpu()->locks, l);
     __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
     irq_pop_off();
 }

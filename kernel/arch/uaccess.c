@@ -7,6 +7,7 @@
 #include "kernel/arch/uaccess.h"
 
 #include "kernel/abi/errno.h"
+#include "kernel/arch/lockorder.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/assert.h"
 
@@ -18,6 +19,7 @@ uint32_t uaccess_cmpxchg(uint32_t *word, uint32_t old, uint32_t new, bool *fault
 size_t
 copy_from_user_partial(void *dst, vaddr_t src, size_t n)
 {
+    lock_may_fault();
     if (!range_ok(src, n))
         return 0;
     return n - uaccess_copy(dst, (const void *)src, n);
@@ -26,6 +28,7 @@ copy_from_user_partial(void *dst, vaddr_t src, size_t n)
 size_t
 copy_to_user_partial(vaddr_t dst, const void *src, size_t n)
 {
+    lock_may_fault();
     if (!range_ok(dst, n))
         return 0;
     return n - uaccess_copy((void *)dst, src, n);
@@ -34,18 +37,21 @@ copy_to_user_partial(vaddr_t dst, const void *src, size_t n)
 int
 copy_from_user(void *dst, vaddr_t src, size_t n)
 {
+    lock_may_fault();
     return range_ok(src, n) && uaccess_copy(dst, (const void *)src, n) == 0 ? 0 : -EFAULT;
 }
 
 int
 copy_to_user(vaddr_t dst, const void *src, size_t n)
 {
+    lock_may_fault();
     return range_ok(dst, n) && uaccess_copy((void *)dst, src, n) == 0 ? 0 : -EFAULT;
 }
 
 int
 clear_user(vaddr_t dst, size_t n)
 {
+    lock_may_fault();
     return range_ok(dst, n) && uaccess_clear((void *)dst, n) == 0 ? 0 : -EFAULT;
 }
 
@@ -54,6 +60,7 @@ strncpy_from_user(char *dst, vaddr_t src, size_t size)
 {
     bool fault = false;
 
+    lock_may_fault();
     if (!range_ok(src, 0))
         return -EFAULT;
     /* A string may end just below USER_TOP, so not all of @size need be in range. */
@@ -71,6 +78,7 @@ cmpxchg_user(vaddr_t word, uint32_t old, uint32_t new, uint32_t *seen)
 {
     bool fault = !range_ok(word, sizeof(new)) || word % sizeof(new) != 0;
 
+    lock_may_fault();
     if (!fault)
         *seen = uaccess_cmpxchg((uint32_t *)word, old, new, &fault);
     return fault ? -EFAULT : 0;
@@ -80,7 +88,8 @@ int
 peek_user(uint32_t *v, vaddr_t word)
 {
     irq_push_off(); /* so that a fault is not mended */
-    int err = copy_from_user(v, word, sizeof(*v));
+    bool there =
+        range_ok(word, sizeof(*v)) && uaccess_copy(v, (const void *)word, sizeof(*v)) == 0;
     irq_pop_off();
-    return err;
+    return there ? 0 : -EFAULT;
 }

@@ -154,7 +154,7 @@ static int
 inode_wait_loaded(struct inode *i)
 {
     if (READ_ONCE(i->loading)) {
-        mutex_lock(&i->lock);
+        mutex_lock_nested(&i->lock);
         mutex_unlock(&i->lock);
     }
     if (!READ_ONCE(i->load_failed))
@@ -197,7 +197,7 @@ inode_load(struct super *s, ino_t ino, struct inode **out)
         if (new == NULL)
             return -ENOMEM;
         new->loading = true;
-        mutex_lock(&new->lock);
+        mutex_lock_nested(&new->lock);
         spin_lock(&icache_lock);
         i = icache_find(s, ino);
         if (i == NULL)

@@ -117,7 +117,7 @@ path_make(struct path_last *l, const struct make *make, struct dentry **out)
         return -ENOMEM;
     mutex_lock(&dir->lock);
     if (make->link != NULL)
-        mutex_lock(&make->link->lock);
+        mutex_lock_nested(&make->link->lock);
     err = make_locked(l, make, d);
     if (make->link != NULL) {
         if (err == 0)
@@ -232,7 +232,7 @@ remove_locked(struct path_last *l, bool want_dir, struct dentry **victim)
         want_dir ? dir->ops->rmdir : dir->ops->unlink;
     if (op == NULL)
         return -EPERM;
-    mutex_lock(&i->lock);
+    mutex_lock_nested(&i->lock);
     err = op(dir, l->name, i);
     if (err == 0) {
         inode_touch(i, INODE_CTIME);
@@ -307,7 +307,7 @@ move_lock(struct move *m)
     bool b_first =
         dentry_is_ancestor(b, a) || (!dentry_is_ancestor(a, b) && b->inode < a->inode);
     mutex_lock(b_first ? &b->inode->lock : &a->inode->lock);
-    mutex_lock(b_first ? &a->inode->lock : &b->inode->lock);
+    mutex_lock_nested(b_first ? &a->inode->lock : &b->inode->lock);
 }
 
 static void
@@ -385,9 +385,9 @@ move_on_disk(struct move *m)
         second = victim;
     }
     if (first != NULL)
-        mutex_lock(&first->lock);
+        mutex_lock_nested(&first->lock);
     if (second != NULL)
-        mutex_lock(&second->lock);
+        mutex_lock_nested(&second->lock);
     int err = r.old_dir->ops->rename(&r);
     if (err == 0) {
         inode_touch(r.old_dir, INODE_MTIME | INODE_CTIME);

@@ -15,6 +15,7 @@
 
 #include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/lockorder.h"
 #include "kernel/arch/panic.h"
 #include "kernel/arch/trap.h"
 #include "kernel/arch/uaccess.h"
@@ -217,6 +218,7 @@ on_return(struct trapframe *tf)
         sched_preempt();
         __asm__ volatile("cli" ::: "memory");
     }
+    lock_holds_none("a return to user mode");
 }
 
 void

@@ -23,6 +23,8 @@ struct mutex {
 
 void mutex_init(struct mutex *m, const char *name);
 void mutex_lock(struct mutex *m); /* sleeps; not from interrupts */
+/* With another of the same class held: docs/locking.md says in which order. */
+void mutex_lock_nested(struct mutex *m);
 bool mutex_try_lock(struct mutex *m) MUST_CHECK;
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); /* by the current thread */

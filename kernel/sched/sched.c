@@ -473,7 +473,8 @@ sched_init_cpu(struct thread *idle)
 void
 sched_idle(void)
 {
-    __asm__ volatile("sti");
+    /* The boot's were off.  Who idles buries threads too, and then waits for the other CPUs. */
+    __asm__ volatile("sti" ::: "memory");
     for (;;) {
         sched_yield();
         irq_push_off();

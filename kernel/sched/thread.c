@@ -128,6 +128,7 @@ thread_exit(void)
 {
     struct thread *t = current_thread();
 
+    lock_holds_none("the end of a thread");
     sched_lock_mine();
     t->state = THREAD_DEAD;
     ASSERT(this_cpu()->reap == NULL);
@@ -239,6 +240,7 @@ sched_sleep(enum sleep_kind kind, nsec_t deadline)
     struct thread *t = current_thread();
     int verdict = sleep_verdict(t, kind, deadline);
 
+    lock_may_wait();
     if (verdict != 0)
         return verdict;
     if (deadline != UINT64_MAX)

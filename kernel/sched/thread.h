@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kernel/arch/context.h"
+#include "kernel/arch/lockorder.h"
 #include "kernel/lib/list.h"
 #include "kernel/sched/timeout.h"
 #include "kernel/sched/waitq.h"
@@ -50,6 +51,7 @@ struct thread {
     uint64_t switches_voluntary, switches_forced;
     void (*entry)(void *);
     void *entry_arg;
+    struct locks_held locks; /* mutexes; in debug builds only */
 
     /* What the layers above hang on it. NULL for kernel threads. */
     bool

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "kernel/arch/lockorder.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/list.h"
 
@@ -65,6 +66,7 @@ int sched_sleep(enum sleep_kind kind, nsec_t deadline);
     ({                                              \
         struct waiter waiter_;                      \
         int err_ = 0;                               \
+        lock_may_wait();                            \
         waitq_enter((q), &waiter_);                 \
         for (;;) {                                  \
             sched_prepare_sleep();                  \

@@ -151,6 +151,12 @@ mutex_lock(struct mutex *m)
 }
 
 void
+mutex_lock_nested(struct mutex *m)
+{
+    mutex_lock(m);
+}
+
+void
 mutex_unlock(struct mutex *m)
 {
     CHECK(m->owner != NULL);

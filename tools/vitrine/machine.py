@@ -22,8 +22,10 @@ from . import image
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("VITRINE_BUILD") or os.path.join(ROOT, "build")
 RUNS = os.path.join(BUILD, "runs")
-KERNEL = os.path.join(BUILD, "vitrine.elf")
-ISO = os.path.join(BUILD, "vitrine.iso")
+# DEBUG=1 in the environment means here what it means to make: the kernel that watches its locks.
+KERNEL_BUILD = os.path.join(BUILD, "debug") if os.environ.get("DEBUG") == "1" else BUILD
+KERNEL = os.path.join(KERNEL_BUILD, "vitrine.elf")
+ISO = os.path.join(KERNEL_BUILD, "vitrine.iso")
 DISK = os.path.join(BUILD, "root.img")
 TREE = os.path.join(BUILD, "root")
 OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
@@ -428,7 +430,7 @@ def symbol(address):
     """The kernel function an address lies in, as name+0x12, or the bare number."""
     best = None
     try:
-        with open(os.path.join(BUILD, "vitrine.nm"), encoding="ascii") as nm:
+        with open(os.path.join(KERNEL_BUILD, "vitrine.nm"), encoding="ascii") as nm:
             for line in nm:
                 fields = line.split()
                 if len(fields) == 3 and fields[1] in "tT" and int(fields[0], 16) <= address:
