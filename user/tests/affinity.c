@@ -74,7 +74,8 @@ others(const cpu_set_t *all)
             if (here() == cpu && sched_getaffinity(0, sizeof(first), &first) == 0 &&
                 CPU_COUNT(&first) == 1)
                 _exit(0);
-    CHECK("another process is sent to a CPU", sched_setaffinity(child, sizeof(first), &first) == 0);
+    CHECK("another process is sent to a CPU",
+          sched_setaffinity(child, sizeof(first), &first) == 0);
     CHECK("and comes to it although it spins",
           waitpid(child, &status, 0) == child && status == 0);
 }
