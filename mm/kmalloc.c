@@ -22,7 +22,7 @@ static const uint16_t class_size[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 
 
 static struct spinlock kmalloc_lock = SPINLOCK_INIT("kmalloc");
 static struct list partial[NCLASSES];
-static uint64_t objects;
+static uint64_t objects; /* atomic: whole frames are counted without the lock */
 
 static unsigned
 class_of(size_t size)
@@ -92,7 +92,7 @@ kmalloc(size_t size)
         p = f->slab;
         f->slab = *(void **)p;
         f->pins++;
-        objects++;
+        __atomic_add_fetch(&objects, 1, __ATOMIC_RELAXED);
         if (f->slab == NULL)
             list_del(&f->link);
     }
@@ -133,7 +133,7 @@ kfree(void *p)
     *(void **)p = f->slab;
     f->slab = p;
     ASSERT(f->pins > 0);
-    objects--;
+    __atomic_sub_fetch(&objects, 1, __ATOMIC_RELAXED);
     if (--f->pins == 0) {
         list_del(&f->link);
         frame_free(f);
