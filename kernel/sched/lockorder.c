@@ -48,7 +48,6 @@ static const struct lock_class {
     {"identity", false},
     {"core_pattern", false},
     {"tty", false},
-    {"tty raw", false},
     {"virtio-blk", false},
     {"waitq", false},
     {"timeouts", false},
@@ -68,6 +67,7 @@ static const struct lock_class {
     {"virtio-console", false},
     {"serial", false},
     {"screen", false},
+    {"tty raw", false},
 };
 
 /* The same text is mostly one string in memory, so the quick look comes first. */

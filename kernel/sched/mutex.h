@@ -1,7 +1,7 @@
 /*
  * mutex.h - mutual exclusion that sleeps.
  *
- * Levels of the lock order (docs/locking.md): inode 0, space 1, vm_lock 2; spin locks are leaves.
+ * The order of all locks: docs/locking.md, and kernel/sched/lockorder.c, which watches it.
  */
 #pragma once
 
