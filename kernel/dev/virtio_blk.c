@@ -125,8 +125,9 @@ static void
 halt_until_done(struct disk *disk)
 {
     clock_hold_alarm();
-    while (READ_ONCE(disk->queue.free_count) < disk->queue.size)
-        cpu_halt_until_interrupt();
+    do
+        ap_halt_with_others();
+    while (READ_ONCE(disk->queue.free_count) < disk->queue.size);
     clock_release_alarm();
 }
 

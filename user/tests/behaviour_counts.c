@@ -7,6 +7,8 @@
 #include "test.h"
 
 #define PAGES 64
+/* Pages of files are mapped in aligned groups of 16: so that the count does not hang on chance. */
+#define PLACE ((void *)0x100000000000)
 
 struct counts {
     long faults, major, copies, reuses, anon;
@@ -144,16 +146,16 @@ of_mappings(void)
         if (write(fd, page, PAGE) != PAGE)
             say("write failed\n");
     begin();
-    char *p = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    char *p = mmap(PLACE, PAGES * PAGE, PROT_READ, MAP_SHARED, fd, 0);
     read_all(p);
     end("64 pages of a file in memory, mapped and read");
     munmap(p, PAGES * PAGE);
-    p = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    p = mmap(PLACE, PAGES * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
     begin();
     read_all(p);
     end("the same after MAP_POPULATE");
     munmap(p, PAGES * PAGE);
-    p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    p = mmap(PLACE, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     begin();
     write_all(p, 16);
     end("16 pages of it, privately, written");
