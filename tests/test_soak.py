@@ -2,7 +2,8 @@
 
 The short runs repeat exactly.  The long one lasts SOAK_MINUTES of the host's time (60): then its standard input ends,
 the jobs that run are the last ones, and the machine is checked like any other.  SOAK_SEED in the environment, or the
-time of day, is its seed; CPUS and REALTIME choose the machine.  `./vm run --mem 48M --swap 256M -- soak SEED JOBS` with what it printed runs it again.
+time of day, is its seed; CPUS and REALTIME choose the machine.  `./vm run --mem 48M --swap 256M -- soak SEED JOBS`
+with what it printed runs it again.
 """
 import os
 import subprocess
@@ -30,7 +31,8 @@ def test_long():
     seconds = 60 * float(os.environ.get("SOAK_MINUTES", "60"))
     seed = os.environ.get("SOAK_SEED") or str(int(time.time()) % 1000000)
     command = [os.path.join(ROOT, "vm"), "run", "--mem", MACHINE["mem"], "--swap", MACHINE["swap"], "--seed", seed,
-               "--cpus", str(CPUS), *["--realtime"] * REALTIME, "--timeout", str(10 * seconds + 3600), "--fsck", "--", "soak", seed, "0"]
+               "--cpus", str(CPUS), *["--realtime"] * REALTIME,
+               "--timeout", str(10 * seconds + 3600), "--fsck", "--", "soak", seed, "0"]
     print("seed", seed, flush=True)
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(os.environ, VITRINE_NO_BUILD="1")) as machine:
         try:
