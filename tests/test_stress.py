@@ -24,7 +24,7 @@ STRESSORS = {
     "fault": f"--fault 2 --fault-ops 5000 {HUNGRY}",
     "pthread": f"--pthread 2 --pthread-max 32 --pthread-ops 1000 {HUNGRY}",
     "futex": f"--futex 2 --futex-ops 2000 {HUNGRY}",
-    "clone": f"--clone 2 --clone-max 32 --clone-ops 1000 {HUNGRY}",
+    "clone": f"--clone 1 --clone-max 4 --clone-ops 300 {HUNGRY}",
     "switch": f"--switch 2 --switch-ops 20000 {HUNGRY}",
     "sem": f"--sem 2 --sem-procs 4 --sem-ops 20000 {HUNGRY}",
     "mutex": f"--mutex 2 --mutex-procs 4 --mutex-ops 20000 {HUNGRY}",
