@@ -30,6 +30,7 @@
 #include "mm/pagetable.h"
 #include "mm/reclaim.h"
 #include "mm/tlb.h"
+#include "mm/tlbcheck.h"
 
 static void *
 map_registers(paddr_t pa, size_t len)
@@ -112,6 +113,7 @@ kmain(void)
     clock_init();
     sched_init();
     tlb_init();
+    tlbcheck_init();
     ap_init();
 
     struct thread *t = thread_create("kmain", kmain_thread, NULL);

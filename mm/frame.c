@@ -16,6 +16,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
+#include "mm/tlbcheck.h"
 
 #define RAM_MIN_FRAMES (12 * MIB / PAGE_SIZE) /* below, not even a shell fits */
 
@@ -132,6 +133,7 @@ frame_alloc(enum frame_owner owner, unsigned flags)
     owner_count[owner]++;
     spin_unlock(&frame_lock);
 
+    tlbcheck_frame(f);
     if (flags & FRAME_ZEROED)
         memset(frame_data(f), 0, PAGE_SIZE);
     return f;

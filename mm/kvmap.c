@@ -17,6 +17,7 @@
 #include "mm/kmalloc.h"
 #include "mm/pagetable.h"
 #include "mm/tlb.h"
+#include "mm/tlbcheck.h"
 
 struct hole {
     struct list link;
@@ -85,8 +86,12 @@ drop_pages(vaddr_t va, unsigned pages)
     struct list freed = LIST_INIT(freed);
     struct list *l;
 
-    for (unsigned i = 0; i < pages; i++)
-        list_push_back(&freed, &frame_of(pagetable_unmap_kernel(va + i * PAGE_SIZE))->link);
+    for (unsigned i = 0; i < pages; i++) {
+        struct frame *f = frame_of(pagetable_unmap_kernel(va + i * PAGE_SIZE));
+
+        tlbcheck_downgraded(NULL, va + i * PAGE_SIZE, f);
+        list_push_back(&freed, &f->link);
+    }
     tlb_flush_kernel(va, pages);
     while ((l = list_pop_front(&freed)) != NULL)
         frame_free(list_entry(l, struct frame, link));

@@ -18,6 +18,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "mm/frame.h"
+#include "mm/tlbcheck.h"
 
 /* Upper levels allow everything; the last level decides. */
 #define TABLE_BITS_USER   (PTE_P | PTE_W | PTE_U)
@@ -210,8 +211,10 @@ pagetable_load(struct pagetable *pt)
         __atomic_or_fetch(&pt->cpus, 1U << c->id, __ATOMIC_SEQ_CST);
     c->loaded = pt;
     write_cr3(pt != NULL ? pt->root : kernel_root);
-    if (old != NULL)
+    if (old != NULL) {
         __atomic_and_fetch(&old->cpus, ~(1U << c->id), __ATOMIC_SEQ_CST);
+        tlbcheck_forgot(old, 0, USER_TOP);
+    }
 }
 
 paddr_t

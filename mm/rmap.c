@@ -17,6 +17,7 @@
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 #include "mm/tlb.h"
+#include "mm/tlbcheck.h"
 
 struct mutex vm_lock = MUTEX_INIT(vm_lock, "vm_lock");
 
@@ -91,6 +92,33 @@ link_remove(struct space *s, vaddr_t va, struct frame *f)
     panic("rmap: the frame at %#lx does not know of its mapping at %#lx", frame_addr(f), va);
 }
 
+/* True if an entry allows less than it did, or has forgotten what was done through it. */
+static bool
+is_downgrade(uint64_t was, uint64_t is)
+{
+    return (was & PTE_P) &&
+           ((was & ~is & (PTE_P | PTE_W | PTE_A | PTE_D)) || (is & ~was & PTE_NX));
+}
+
+/*
+ * The step by which a present entry changes: what allows less afterwards is in the batch, so none
+ * can be forgotten. Returns what it was.
+ */
+static pte_t
+entry_change(struct space *s, vaddr_t va, pte_t *e, uint64_t clear, uint64_t set,
+             struct tlb_batch *b)
+{
+    pte_t old = *e;
+    uint64_t new;
+
+    do
+        new = (old.bits & ~clear) | set;
+    while (!pte_replace(e, &old, new));
+    if (is_downgrade(old.bits, new))
+        tlb_batch_add(b, &s->pt, va, frame_of(pte_addr(old)));
+    return old;
+}
+
 static void
 take_bits(struct frame *f, pte_t e)
 {
@@ -117,8 +145,12 @@ rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot, struct t
     }
     if (link_enter(s, va, f) != 0)
         return -ENOMEM;
-    if (pte_present(*e))
+    if (pte_present(*e)) {
         rmap_remove(s, va, e, b);
+        /* First: a thread that stores to the new page might tell one that still sees the old. */
+        tlb_flush(b);
+    }
+    tlbcheck_entry(&s->pt, va);
     *e = pte_make(frame_addr(f), rights(prot) | PTE_A);
     return 0;
 }
@@ -127,12 +159,10 @@ void
 rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
 {
     struct frame *f = frame_of(pte_addr(*e));
-    pte_t old = pte_exchange(e, 0);
 
     ASSERT(mutex_held(&vm_lock));
-    take_bits(f, old);
+    take_bits(f, entry_change(s, va, e, UINT64_MAX, 0, b));
     link_remove(s, va, f);
-    tlb_batch_add(b, &s->pt, va);
 }
 
 void
@@ -157,14 +187,8 @@ rmap_remove_all(struct frame *f, struct tlb_batch *b)
 void
 rmap_set_rights(struct space *s, vaddr_t va, pte_t *e, unsigned prot, struct tlb_batch *b)
 {
-    pte_t old = *e;
-    uint64_t new;
-
-    do
-        new = (old.bits & ~PTE_RIGHTS) | rights(prot) | PTE_A;
-    while (!pte_replace(e, &old, new));
-    if ((pte_writable(old) && !(new &PTE_W)) || (!(old.bits & PTE_NX) && (new &PTE_NX)))
-        tlb_batch_add(b, &s->pt, va);
+    tlbcheck_entry(&s->pt, va);
+    (void)entry_change(s, va, e, PTE_RIGHTS, rights(prot) | PTE_A, b);
 }
 
 void
@@ -172,8 +196,7 @@ rmap_write_protect_pte(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *
 {
     if (!pte_writable(*e))
         return;
-    take_bits(frame_of(pte_addr(*e)), pte_clear_bits(e, PTE_W | PTE_D));
-    tlb_batch_add(b, &s->pt, va);
+    take_bits(frame_of(pte_addr(*e)), entry_change(s, va, e, PTE_W | PTE_D, 0, b));
 }
 
 void
@@ -214,8 +237,7 @@ rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b)
 
         if (e->bits & PTE_A) {
             used = true;
-            (void)pte_clear_bits(e, PTE_A);
-            tlb_batch_add(b, &r->space->pt, r->va);
+            (void)entry_change(r->space, r->va, e, PTE_A, 0, b);
         }
     }
     return used;

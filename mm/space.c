@@ -535,9 +535,11 @@ space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
     mutex_lock(&vm_lock);
     pagetable_trim(&s->pt, start, end, &freed);
     while ((l = list_pop_front(&freed)) != NULL) {
-        tlb_batch_add(&b, &s->pt, start);
+        struct frame *f = list_entry(l, struct frame, link);
+
+        tlb_batch_add(&b, &s->pt, start, f);
         b.all = true; /* processors remember tables too, whatever address led there */
-        tlb_batch_free(&b, list_entry(l, struct frame, link));
+        tlb_batch_free(&b, f);
     }
     tlb_flush(&b);
     mutex_unlock(&vm_lock);

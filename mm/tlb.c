@@ -22,6 +22,7 @@
 #include "kernel/lib/assert.h"
 #include "mm/frame.h"
 #include "mm/pagetable.h"
+#include "mm/tlbcheck.h"
 
 #define ANSWER_LIMIT (60 * NSEC_PER_SEC)
 
@@ -50,12 +51,14 @@ forget_batch(const struct tlb_batch *b)
 
     if (b->all) {
         write_cr3(read_cr3());
+        tlbcheck_forgot(mine, 0, USER_TOP);
         count(&tlb_stats.all, 1);
         return;
     }
     for (unsigned i = 0; i < b->n; i++)
         if (b->pages[i].pt == mine) {
             invlpg(b->pages[i].va);
+            tlbcheck_forgot(mine, b->pages[i].va, b->pages[i].va + PAGE_SIZE);
             count(&tlb_stats.pages, 1);
         }
 }
@@ -65,6 +68,7 @@ forget_kernel(vaddr_t va, unsigned pages)
 {
     for (unsigned i = 0; i < pages; i++)
         invlpg(va + i * PAGE_SIZE);
+    tlbcheck_forgot(NULL, va, va + pages * PAGE_SIZE);
 }
 
 /* The message has come. */
@@ -132,8 +136,10 @@ tlb_batch_init(struct tlb_batch *b)
 }
 
 void
-tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va)
+tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va, const struct frame *f)
 {
+    tlbcheck_downgraded(pt, va,
+                        f); /* first: who leaves the table in between need not be asked */
     uint32_t users = __atomic_load_n(&pt->cpus, __ATOMIC_SEQ_CST);
 
     if (users == 0)

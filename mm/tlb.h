@@ -37,8 +37,12 @@ struct tlb_batch {
 
 void tlb_batch_init(struct tlb_batch *b);
 
-/* The entry of @va in @pt has been downgraded, in a locked step (pte.h). vm_lock held. */
-void tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va);
+/*
+ * The entry of @va in @pt, which led to @f, has been downgraded, in a locked step (pte.h).
+ * vm_lock held.
+ */
+void tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va,
+                   const struct frame *f);
 
 /* @f lost its last mapping and its owner: free it after the flush. */
 void tlb_batch_free(struct tlb_batch *b, struct frame *f);

@@ -59,6 +59,7 @@ static const struct lock_class {
     {"kernel page table", false},
     {"kmalloc", false},
     {"frames", false},
+    {"tlbcheck", false},
     {"irq", false},
     {"ioapic", false},
     {"pci", false},
