@@ -89,7 +89,7 @@ drop_pages(vaddr_t va, unsigned pages)
     for (unsigned i = 0; i < pages; i++) {
         struct frame *f = frame_of(pagetable_unmap_kernel(va + i * PAGE_SIZE));
 
-        tlbcheck_downgraded(NULL, va + i * PAGE_SIZE, f);
+        (void)tlbcheck_downgraded(NULL, va + i * PAGE_SIZE, f);
         list_push_back(&freed, &f->link);
     }
     tlb_flush_kernel(va, pages);

@@ -138,9 +138,7 @@ tlb_batch_init(struct tlb_batch *b)
 void
 tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va, const struct frame *f)
 {
-    tlbcheck_downgraded(pt, va,
-                        f); /* first: who leaves the table in between need not be asked */
-    uint32_t users = __atomic_load_n(&pt->cpus, __ATOMIC_SEQ_CST);
+    uint32_t users = tlbcheck_downgraded(pt, va, f);
 
     if (users == 0)
         return; /* no CPU has it loaded, so none remembers it */

@@ -67,22 +67,31 @@ check_others(void)
             stop(&records[i], "vm_lock was let go");
 }
 
-void
+static uint32_t
+users(const struct pagetable *pt)
+{
+    return pt == NULL ? (1U << cpu_count) - 1 : __atomic_load_n(&pt->cpus, __ATOMIC_SEQ_CST);
+}
+
+uint32_t
 tlbcheck_downgraded(const struct pagetable *pt, vaddr_t va, const struct frame *f)
 {
     if (likely(records == NULL))
-        return;
+        return users(pt);
     spin_lock(&records_lock);
     if (pt != NULL)
         check_others();
 
-    /* Read with the lock held: who leaves the table now is struck off below, not before. */
-    uint32_t who =
-        pt == NULL ? (1U << cpu_count) - 1 : __atomic_load_n(&pt->cpus, __ATOMIC_SEQ_CST);
+    /*
+     * Read once, with the lock held: who leaves the table after that is told all the same, and
+     * is struck off before it answers.
+     */
+    uint32_t who = users(pt);
 
     if (who != 0 && nrecords < RECORDS)
         records[nrecords++] = (struct record){pt, va, f, current_thread(), who};
     spin_unlock(&records_lock);
+    return who;
 }
 
 void

@@ -17,9 +17,9 @@ void tlbcheck_init(void);
 
 /*
  * The entry of @va in @pt (NULL: the kernel's half), which led to @f, allows less from now on.
- * vm_lock held for a user's.
+ * Returns the CPUs that may remember it and are to be told. vm_lock held for a user's.
  */
-void tlbcheck_downgraded(const struct pagetable *pt, vaddr_t va, const struct frame *f);
+uint32_t tlbcheck_downgraded(const struct pagetable *pt, vaddr_t va, const struct frame *f);
 
 /* This CPU has just forgotten what it knew of [start, end) in @pt. */
 void tlbcheck_forgot(const struct pagetable *pt, vaddr_t start, vaddr_t end);

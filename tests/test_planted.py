@@ -1,0 +1,172 @@
+"""Bugs planted one at a time into a copy of the kernel: each must be noticed by the test or check that is named beside it.
+
+A bug is a piece of text and what stands there instead; that the text is not found any more is an error.
+"""
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile")
+CHECK = {"append": "tlbcheck"}
+SMALL = {"mem": "24M", "swap": "64M"}
+
+
+@dataclass(frozen=True)
+class Bug:
+    """In @file, @new instead of @old; @program then says something that fits @sign, on the machine of @options."""
+
+    file: str
+    old: str
+    new: str
+    program: str
+    sign: str
+    options: dict = field(default_factory=dict)
+    debug: bool = False
+
+
+def no_flush(file, before, program, sign, batch="b.", **options):
+    """The tlb_flush behind @before asks nobody to forget."""
+    return Bug(file, before, f"{before}    {batch}cpus = 0;\n", program, sign, options)
+
+
+USED_AGAIN = "PANIC: tlbcheck: an entry is used again while CPU [01] may remember"
+HANDED_OUT = "PANIC: tlbcheck: a frame is handed out again while CPU [01] may remember"
+LET_GO = "PANIC: tlbcheck: vm_lock was let go while CPU [01] may remember"
+
+UNMAP = "        list_push_back(dead, &r->link);\n        r = next;\n    }\n"
+PROTECT = "            reduce_entries(s, r, &b);\n        }\n"
+GIVE_UP = "            space_drop_private(s, from, to, &b);\n    }\n"
+MOVE = "    space_drop_private(s, m->from + len, m->from + m->old_len, &b);\n"
+FORK = "        if (err != 0)\n            break;\n    }\n"
+CUT = "            if (f->pins == 0)\n                tlb_batch_free(&b, f);\n        }\n    }\n"
+CUT_COPIES = "                space_drop_private(s, r->start + keep, r->end, &b);\n        }\n"
+WRITE_BACK = "        frames[n++] = f;\n    }\n"
+SETTLE = "    struct departure *d = &departures[t->collecting];\n\n"
+TABLES = "        tlb_batch_free(&b, f);\n    }\n"
+
+BUGS = {
+    # A flush that is missing: what a program sees of it, and what tlbcheck says.
+    "munmap": no_flush("mm/space.c", UNMAP, "tlb_munmap", "FAILED  neither thread can read them"),
+    "mprotect": no_flush("mm/mmap.c", PROTECT, "tlb_mprotect", "FAILED  neither thread can store to them"),
+    "fork": no_flush("mm/clone.c", FORK, "tlb_fork", "the child, which must see nothing of it: exit 1"),
+    "mremap": no_flush("mm/mremap.c", MOVE, "tlb_mremap", "FAILED  they are gone from the old place"),
+    "madvise": no_flush("mm/mmap.c", GIVE_UP, "tlb_madvise", "FAILED  both see what there should be"),
+    "truncate": no_flush("mm/object.c", CUT, "tlb_truncate", "FAILED  both get SIGBUS"),
+    "truncate-copies": no_flush("mm/space.c", CUT_COPIES, "tlb_truncate", "FAILED  both get SIGBUS"),
+    "write-back": no_flush("mm/object.c", WRITE_BACK, "tlb_msync", "FAILED  the last store is kept"),
+    "swap-out": no_flush("mm/reclaim.c", SETTLE, "tlb_swap 24 60000", "FAILED  this thread found", "t->tlb.", **SMALL),
+    "swap-out-checked": no_flush("mm/reclaim.c", SETTLE, "tlb_swap 24 60000", "PANIC: tlbcheck: ", "t->tlb.",
+                                 **SMALL, **CHECK),
+    "tables": no_flush("mm/space.c", TABLES, "tlb_tables", f"{HANDED_OUT}|{LET_GO}", **CHECK),
+    "cow": Bug("mm/rmap.c", "        rmap_remove(s, va, e, b);\n        /*",
+               "        rmap_remove(s, va, e, b);\n        b->cpus = 0;\n        /*", "tlb_cow",
+               "FAILED  what one stores, the other sees"),
+    "cow-late": Bug("mm/rmap.c", "        tlb_flush(b);\n", "", "tlb_cow", USED_AGAIN, CHECK),
+    "accessed": Bug("mm/rmap.c", "(void)entry_change(r->space, r->va, e, PTE_A, 0, b);",
+                    "(void)pte_clear_bits(e, PTE_A);", "tlb_working_set 24", "FAILED  it did not have to be read again",
+                    SMALL),
+    "stacks": Bug("mm/tlb.c", "    if (cpu_count == 1)\n        return;\n", "    return;\n", "tlb_stacks", "PANIC: "),
+    "stacks-checked": Bug("mm/tlb.c", "    if (cpu_count == 1)\n        return;\n", "    return;\n", "tlb_stacks",
+                          HANDED_OUT, CHECK),
+    "here": Bug("mm/tlb.c", "    if (b->cpus & me)\n        forget_batch(b);\n", "", "tlb_munmap",
+                "FAILED  neither thread can read them", {"cpus": 1}),
+    "elsewhere": Bug("mm/tlb.c", "    if (b->cpus & ~me) {", "    if (false) {", "tlb_munmap",
+                     "FAILED  neither thread can read them"),
+    "many-pages": Bug("mm/tlb.c", "        b->all = true;\n        return;\n", "        return;\n", "tlb_munmap",
+                      "FAILED  neither thread can read them"),
+    "who-uses-it": Bug("mm/pagetable.c", "        __atomic_or_fetch(&pt->cpus, 1U << c->id, __ATOMIC_SEQ_CST);",
+                       "        __atomic_or_fetch(&pt->cpus, 1U, __ATOMIC_SEQ_CST);", "tlb_munmap",
+                       "FAILED  neither thread can read them"),
+    "freed-early": Bug("mm/tlb.c", "    list_push_back(&b->frames, &f->link);\n    b->nframes++;\n",
+                       "    (void)b;\n    frame_free(f);\n", "tlb_swap 24 60000", HANDED_OUT, {**SMALL, **CHECK}),
+    "answer-first": Bug("mm/tlb.c", "        forget_batch(mailbox.batch);\n    else", "        (void)0;\n    else",
+                        "tlb_munmap", f"{USED_AGAIN}|{HANDED_OUT}|{LET_GO}", CHECK),
+    # A lock that is missing.
+    "vm_lock": Bug("mm/fault.c", "        mutex_lock(&vm_lock);\n        result = demand_page(f);",
+                   "        result = demand_page(f);", "tlb_cow", r"PANIC: assertion failed: .*mutex_held\(&vm_lock\)"),
+    "run-queue": Bug("kernel/sched/thread.c", "thread_wake(struct thread *t)\n{\n    sched_lock(t);\n",
+                     "thread_wake(struct thread *t)\n{\n", "tlb_cow", r"PANIC: assertion failed: spin_held\("),
+    "sleepers": Bug("kernel/sched/mutex.c", "unlikely(__atomic_load_n(&m->sleepers, __ATOMIC_SEQ_CST) != 0)",
+                    "false", "threads_races", "every processor was idle"),
+    "futex-looks-first": Bug(
+        "kernel/proc/futex.c", "    spin_lock(&futex_lock);\n    list_push_back(bucket(w.key), &w.link);\n"
+        "    spin_unlock(&futex_lock);\n\n    err = copy_from_user(&now, addr, sizeof(now));\n",
+        "    err = copy_from_user(&now, addr, sizeof(now));\n    spin_lock(&futex_lock);\n"
+        "    list_push_back(bucket(w.key), &w.link);\n    spin_unlock(&futex_lock);\n", "threads_meet",
+        "every processor was idle"),
+    # What the debug kernel watches.
+    "order": Bug("mm/fault.c", "        count_kinds(s, 1U << FAULT_REFUSED);",
+                 "        mutex_lock(&s->lock);\n        count_kinds(s, 1U << FAULT_REFUSED);\n"
+                 "        mutex_unlock(&s->lock);", "tlb_munmap", r'PANIC: lock order: .* while "vm_lock" is held', {}, True),
+    "sleep": Bug("kernel/proc/futex.c", "    int done = wake_locked(key, n, bits);\n",
+                 "    sched_yield();\n    int done = wake_locked(key, n, bits);\n", "threads_meet",
+                 'PANIC: lock order: .* while "futex" is held', {}, True),
+    "user-access": Bug("kernel/proc/futex.c", "    int done = wake_locked(key, n, bits);\n",
+                       "    uint32_t now;\n    (void)copy_from_user(&now, addr, sizeof(now));\n"
+                       "    int done = wake_locked(key, n, bits);\n", "threads_meet",
+                       'PANIC: lock order: .* while "futex" is held', {}, True),
+}
+
+
+class Tree:
+    """A copy of the kernel's sources and objects; planted() builds it with a bug, and leaves it without."""
+
+    def __init__(self, folder, build):
+        self.folder, self.build = folder, folder / "build"
+        for name in SOURCES:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, folder / name)
+        shutil.copytree(build, self.build, ignore=shutil.ignore_patterns("runs", "root*", "user", "iso*", "debug", "*.iso"))
+        for name in ("root.img", "root"):
+            (self.build / name).symlink_to(Path(os.environ.get("VITRINE_BUILD") or ROOT / "build") / name)
+
+    def planted(self, bug):
+        """Build with the bug in it."""
+        source = self.folder / bug.file
+        good = source.read_text(encoding="utf-8")
+        assert good.count(bug.old) == 1, f"{bug.file} has the text {good.count(bug.old)} times:\n{bug.old}"
+        source.write_text(good.replace(bug.old, bug.new), encoding="utf-8")
+        try:
+            make = ["make", "-s", "-C", str(self.folder), f"B={self.build}", "kernel"]
+            make += ["DEBUG=1"] * bug.debug
+            done = subprocess.run(make, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+        finally:
+            source.write_text(good, encoding="utf-8")  # newer than its object: it will be compiled again
+
+
+@pytest.fixture(scope="session")
+def trees(built, tmp_path_factory):
+    """tree(debug) -> a Tree, made when it is first wanted."""
+    made = {}
+
+    def tree(debug):
+        if debug not in made:
+            build = Path(built)
+            if debug:
+                subprocess.run(["make", "-s", "-C", str(ROOT), "DEBUG=1", "kernel"], check=True)
+                build /= "debug"
+            made[debug] = Tree(tmp_path_factory.mktemp("planted"), build)
+        return made[debug]
+
+    return tree
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_planted(trees, vm, monkeypatch, name):
+    """The bug is noticed, and not by something else."""
+    bug = BUGS[name]
+    tree = trees(bug.debug)
+    tree.planted(bug)
+    monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
+    program, *words = bug.program.split()
+    run = vm([f"/tests/{program}", *words], **{"cpus": 2, "timeout": 120, **bug.options})
+    said = run.out + run.err + run.log
+    assert run.status != 0, f"nothing noticed it\n{said}"
+    assert re.search(bug.sign, said), f"not what was to be noticed, {bug.sign}:\n{said[-4000:]}"
