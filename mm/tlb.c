@@ -173,6 +173,7 @@ tlb_flush(struct tlb_batch *b)
         mailbox.batch = b;
         mailbox_send(b->cpus & ~me);
     }
+    tlbcheck_flushed();
     while ((l = list_pop_front(&b->frames)) != NULL)
         frame_free(list_entry(l, struct frame, link));
     tlb_batch_init(b);

@@ -6,6 +6,7 @@
  * been told.  So a flush that is missing, too late, or sent to too few leaves a record behind.
  * The machine stops when, with such a record there,
  *
+ *   - the flush that should have dealt with it is over;
  *   - its frame is handed out again;
  *   - its entry is made present again, or gets more rights: who sees the new one could meet, in
  *     another thread, one who sees the old;
@@ -110,6 +111,18 @@ tlbcheck_forgot(const struct pagetable *pt, vaddr_t start, vaddr_t end)
         else
             i++;
     }
+    spin_unlock(&records_lock);
+}
+
+void
+tlbcheck_flushed(void)
+{
+    if (likely(records == NULL))
+        return;
+    spin_lock(&records_lock);
+    for (unsigned i = 0; i < nrecords; i++)
+        if (records[i].pt != NULL && records[i].thread == current_thread())
+            stop(&records[i], "a flush is over");
     spin_unlock(&records_lock);
 }
 

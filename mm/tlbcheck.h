@@ -24,6 +24,9 @@ uint32_t tlbcheck_downgraded(const struct pagetable *pt, vaddr_t va, const struc
 /* This CPU has just forgotten what it knew of [start, end) in @pt. */
 void tlbcheck_forgot(const struct pagetable *pt, vaddr_t start, vaddr_t end);
 
+/* This thread's downgrades are flushed: no CPU may remember one of them. */
+void tlbcheck_flushed(void);
+
 /* @f gets a new owner: no CPU may remember a way to it. */
 void tlbcheck_frame(const struct frame *f);
 

@@ -496,7 +496,14 @@ stop_process(int sig)
     struct task *t;
 
     spin_lock(&proc_lock);
-    /* Nobody would ever continue an orphaned group; SIGSTOP means it all the same. */
+    /*
+     * SIGKILL may have come since this one was taken: then nothing stops any more.
+     * Nobody would ever continue an orphaned group; SIGSTOP means it all the same.
+     */
+    if (current_thread()->doomed) {
+        spin_unlock(&proc_lock);
+        return;
+    }
     if (sig == SIGSTOP || !process_group_orphaned_locked(p->pgrp)) {
         p->stopped = p->stopping = true;
         p->stop_signal = sig;
@@ -625,7 +632,7 @@ signal_deliver(struct trapframe *tf)
     for (;;) {
         if (READ_ONCE(p->exiting) || READ_ONCE(p->survivor) != NULL)
             task_exit(0);
-        if (READ_ONCE(p->stopped)) {
+        if (READ_ONCE(p->stopped) && !current_thread()->doomed) {
             rest();
             continue;
         }
