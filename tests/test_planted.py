@@ -1,4 +1,4 @@
-"""Bugs planted one at a time into a copy of the kernel: each must be noticed by the test or check that is named beside it.
+"""Bugs planted one at a time into a copy of the kernel: each must be noticed by the test or check named beside it.
 
 A bug is a piece of text and what stands there instead; that the text is not found any more is an error.
 """
@@ -14,12 +14,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile")
 CHECK = {"append": "tlbcheck"}
-SMALL = {"mem": "24M", "swap": "64M"}
+RANDOM = {"append": "tlbcheck policy=random"}  # the others take few pages that a processor remembers
+SMALL = {"mem": "20M", "swap": "64M"}
+SWAP = "tlb_swap 24 60000"
 
 
 @dataclass(frozen=True)
 class Bug:
-    """In @file, @new instead of @old; @program then says something that fits @sign, on the machine of @options."""
+    """In @file, @new instead of @old; @program then says something that fits @sign, on the machine of @options.
+
+    Some show themselves by chance only: under one of the first @seeds seeds, which is always the same.
+    """
 
     file: str
     old: str
@@ -28,16 +33,17 @@ class Bug:
     sign: str
     options: dict = field(default_factory=dict)
     debug: bool = False
+    seeds: int = 1
 
 
-def no_flush(file, before, program, sign, batch="b.", **options):
+def no_flush(file, before, program, sign, change="b.cpus = 0", **options):
     """The tlb_flush behind @before asks nobody to forget."""
-    return Bug(file, before, f"{before}    {batch}cpus = 0;\n", program, sign, options)
+    return Bug(file, before, f"{before}    {change};\n", program, sign, options)
 
 
-USED_AGAIN = "PANIC: tlbcheck: an entry is used again while CPU [01] may remember"
-HANDED_OUT = "PANIC: tlbcheck: a frame is handed out again while CPU [01] may remember"
-LET_GO = "PANIC: tlbcheck: vm_lock was let go while CPU [01] may remember"
+NOTICED = "PANIC: tlbcheck: .* while CPU [01] may remember the entry"
+USED_AGAIN = "PANIC: tlbcheck: an entry is used again while CPU [01] may remember the entry"
+HANDED_OUT = "PANIC: tlbcheck: a frame is handed out again while CPU [01] may remember the entry"
 
 UNMAP = "        list_push_back(dead, &r->link);\n        r = next;\n    }\n"
 PROTECT = "            reduce_entries(s, r, &b);\n        }\n"
@@ -54,61 +60,56 @@ BUGS = {
     # A flush that is missing: what a program sees of it, and what tlbcheck says.
     "munmap": no_flush("mm/space.c", UNMAP, "tlb_munmap", "FAILED  neither thread can read them"),
     "mprotect": no_flush("mm/mmap.c", PROTECT, "tlb_mprotect", "FAILED  neither thread can store to them"),
-    "fork": no_flush("mm/clone.c", FORK, "tlb_fork", "the child, which must see nothing of it: exit 1"),
+    "fork": no_flush("mm/clone.c", FORK, "tlb_fork", NOTICED, **CHECK),
     "mremap": no_flush("mm/mremap.c", MOVE, "tlb_mremap", "FAILED  they are gone from the old place"),
     "madvise": no_flush("mm/mmap.c", GIVE_UP, "tlb_madvise", "FAILED  both see what there should be"),
     "truncate": no_flush("mm/object.c", CUT, "tlb_truncate", "FAILED  both get SIGBUS"),
     "truncate-copies": no_flush("mm/space.c", CUT_COPIES, "tlb_truncate", "FAILED  both get SIGBUS"),
     "write-back": no_flush("mm/object.c", WRITE_BACK, "tlb_msync", "FAILED  the last store is kept"),
-    "swap-out": no_flush("mm/reclaim.c", SETTLE, "tlb_swap 24 60000", "FAILED  this thread found", "t->tlb.", **SMALL),
-    "swap-out-checked": no_flush("mm/reclaim.c", SETTLE, "tlb_swap 24 60000", "PANIC: tlbcheck: ", "t->tlb.",
-                                 **SMALL, **CHECK),
-    "tables": no_flush("mm/space.c", TABLES, "tlb_tables", f"{HANDED_OUT}|{LET_GO}", **CHECK),
+    "swap-out": no_flush("mm/reclaim.c", SETTLE, SWAP, NOTICED, "t->tlb.cpus = 0", **SMALL, **RANDOM),
+    "tables": no_flush("mm/space.c", TABLES, "tlb_tables", NOTICED, **CHECK),
     "cow": Bug("mm/rmap.c", "        rmap_remove(s, va, e, b);\n        /*",
                "        rmap_remove(s, va, e, b);\n        b->cpus = 0;\n        /*", "tlb_cow",
                "FAILED  what one stores, the other sees"),
     "cow-late": Bug("mm/rmap.c", "        tlb_flush(b);\n", "", "tlb_cow", USED_AGAIN, CHECK),
     "accessed": Bug("mm/rmap.c", "(void)entry_change(r->space, r->va, e, PTE_A, 0, b);",
-                    "(void)pte_clear_bits(e, PTE_A);", "tlb_working_set 24", "FAILED  it did not have to be read again",
-                    SMALL),
-    "stacks": Bug("mm/tlb.c", "    if (cpu_count == 1)\n        return;\n", "    return;\n", "tlb_stacks", "PANIC: "),
-    "stacks-checked": Bug("mm/tlb.c", "    if (cpu_count == 1)\n        return;\n", "    return;\n", "tlb_stacks",
-                          HANDED_OUT, CHECK),
-    "here": Bug("mm/tlb.c", "    if (b->cpus & me)\n        forget_batch(b);\n", "", "tlb_munmap",
-                "FAILED  neither thread can read them", {"cpus": 1}),
+                    "(void)pte_clear_bits(e, PTE_A), (void)b;", "tlb_working_set 48",
+                    "FAILED  the set is seen to be used",
+                    {"mem": "20M", "swap": "256M"}, seeds=8),
+    "stacks": Bug("mm/tlb.c", "    if (cpu_count == 1)\n        return;\n", "    return;\n", "tlb_stacks",
+                  HANDED_OUT, CHECK),
+    "here": Bug("mm/tlb.c", "    if (b->cpus & me)\n        forget_batch(b);\n", "", "tlb_munmap", NOTICED,
+                {"cpus": 1, **CHECK}),
     "elsewhere": Bug("mm/tlb.c", "    if (b->cpus & ~me) {", "    if (false) {", "tlb_munmap",
                      "FAILED  neither thread can read them"),
     "many-pages": Bug("mm/tlb.c", "        b->all = true;\n        return;\n", "        return;\n", "tlb_munmap",
                       "FAILED  neither thread can read them"),
-    "who-uses-it": Bug("mm/pagetable.c", "        __atomic_or_fetch(&pt->cpus, 1U << c->id, __ATOMIC_SEQ_CST);",
-                       "        __atomic_or_fetch(&pt->cpus, 1U, __ATOMIC_SEQ_CST);", "tlb_munmap",
-                       "FAILED  neither thread can read them"),
-    "freed-early": Bug("mm/tlb.c", "    list_push_back(&b->frames, &f->link);\n    b->nframes++;\n",
-                       "    (void)b;\n    frame_free(f);\n", "tlb_swap 24 60000", HANDED_OUT, {**SMALL, **CHECK}),
-    "answer-first": Bug("mm/tlb.c", "        forget_batch(mailbox.batch);\n    else", "        (void)0;\n    else",
-                        "tlb_munmap", f"{USED_AGAIN}|{HANDED_OUT}|{LET_GO}", CHECK),
+    "message-ignored": Bug("mm/tlb.c", "        forget_batch(mailbox.batch);\n    else", "        (void)0;\n    else",
+                        "tlb_munmap", NOTICED, CHECK),
     # A lock that is missing.
     "vm_lock": Bug("mm/fault.c", "        mutex_lock(&vm_lock);\n        result = demand_page(f);",
                    "        result = demand_page(f);", "tlb_cow", r"PANIC: assertion failed: .*mutex_held\(&vm_lock\)"),
     "run-queue": Bug("kernel/sched/thread.c", "thread_wake(struct thread *t)\n{\n    sched_lock(t);\n",
                      "thread_wake(struct thread *t)\n{\n", "tlb_cow", r"PANIC: assertion failed: spin_held\("),
     "sleepers": Bug("kernel/sched/mutex.c", "unlikely(__atomic_load_n(&m->sleepers, __ATOMIC_SEQ_CST) != 0)",
-                    "false", "threads_races", "every processor was idle"),
+                    "false", "tlb_stacks", "every processor was idle", {"timeout": 30}, seeds=3),
     "futex-looks-first": Bug(
         "kernel/proc/futex.c", "    spin_lock(&futex_lock);\n    list_push_back(bucket(w.key), &w.link);\n"
         "    spin_unlock(&futex_lock);\n\n    err = copy_from_user(&now, addr, sizeof(now));\n",
         "    err = copy_from_user(&now, addr, sizeof(now));\n    spin_lock(&futex_lock);\n"
-        "    list_push_back(bucket(w.key), &w.link);\n    spin_unlock(&futex_lock);\n", "threads_meet",
-        "every processor was idle"),
+        "    list_push_back(bucket(w.key), &w.link);\n    spin_unlock(&futex_lock);\n", "futex_turns 30000",
+        "every processor was idle", {"timeout": 30}, seeds=3),
     # What the debug kernel watches.
     "order": Bug("mm/fault.c", "        count_kinds(s, 1U << FAULT_REFUSED);",
                  "        mutex_lock(&s->lock);\n        count_kinds(s, 1U << FAULT_REFUSED);\n"
-                 "        mutex_unlock(&s->lock);", "tlb_munmap", r'PANIC: lock order: .* while "vm_lock" is held', {}, True),
+                 "        mutex_unlock(&s->lock);", "tlb_munmap",
+                 r'PANIC: lock order: .* while "vm_lock" is held', {}, True),
     "sleep": Bug("kernel/proc/futex.c", "    int done = wake_locked(key, n, bits);\n",
-                 "    sched_yield();\n    int done = wake_locked(key, n, bits);\n", "threads_meet",
+                 "    static struct waitq never = WAITQ_INIT(never);\n    wait_event(&never, key.offset == 0);\n"
+                 "    int done = wake_locked(key, n, bits);\n", "threads_meet",
                  'PANIC: lock order: .* while "futex" is held', {}, True),
     "user-access": Bug("kernel/proc/futex.c", "    int done = wake_locked(key, n, bits);\n",
-                       "    uint32_t now;\n    (void)copy_from_user(&now, addr, sizeof(now));\n"
+                       "    uint32_t now;\n    n += copy_from_user(&now, addr, sizeof(now));\n"
                        "    int done = wake_locked(key, n, bits);\n", "threads_meet",
                        'PANIC: lock order: .* while "futex" is held', {}, True),
 }
@@ -122,7 +123,8 @@ class Tree:
         for name in SOURCES:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, folder / name)
-        shutil.copytree(build, self.build, ignore=shutil.ignore_patterns("runs", "root*", "user", "iso*", "debug", "*.iso"))
+        left_out = shutil.ignore_patterns("runs", "root*", "user", "iso*", "debug", "*.iso")
+        shutil.copytree(build, self.build, ignore=left_out)
         for name in ("root.img", "root"):
             (self.build / name).symlink_to(Path(os.environ.get("VITRINE_BUILD") or ROOT / "build") / name)
 
@@ -166,7 +168,11 @@ def test_planted(trees, vm, monkeypatch, name):
     tree.planted(bug)
     monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
     program, *words = bug.program.split()
-    run = vm([f"/tests/{program}", *words], **{"cpus": 2, "timeout": 120, **bug.options})
-    said = run.out + run.err + run.log
-    assert run.status != 0, f"nothing noticed it\n{said}"
-    assert re.search(bug.sign, said), f"not what was to be noticed, {bug.sign}:\n{said[-4000:]}"
+    for seed in range(1, bug.seeds + 1):
+        machine = {"cpus": 2, "timeout": 120, "seed": seed, "realtime": False, **bug.options}
+        run = vm([f"/tests/{program}", *words], **machine)
+        said = run.out + run.err + run.log
+        if run.status != 0:
+            assert re.search(bug.sign, said), f"not what was to be noticed, {bug.sign}:\n{said[-4000:]}"
+            return
+    pytest.fail(f"nothing noticed it\n{said}")
