@@ -12,8 +12,9 @@ from test_guest import SCRIPT, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = """auxv_is_sane bad_pointers code_written_then_run core_is_written_when_allowed cow_many_sharers device_files
-descriptors eintr_and_restart exec_keeps_and_drops fadvise_loses_nothing file_locks fork_many futex_and_clocks futex_calls
-getdents_large interval_timers kill_semantics links_and_unlink lost_pages memory_file_systems mkdir_and_rmdir
+descriptors eintr_and_restart exec_keeps_and_drops fadvise_loses_nothing file_locks fork_many futex_and_clocks
+futex_calls getdents_large interval_timers kill_semantics links_and_unlink lost_pages memory_file_systems
+mkdir_and_rmdir
 more_than_memory pipes poll_and_select proc_of_others process_vm promises rename_matrix rename_race sessions
 shared_file_mapping sysv_shm_life threads_exec threads_races threads_race_on_files truncate_takes_copies""".split()
 # Many end at once: stacks are unmapped by processors that idle, and disks are waited for meanwhile.

@@ -1,4 +1,4 @@
-"""The tour: twelve chapters that say what is true, on Vitrine with and without swap, and on Linux."""
+"""The tour: thirteen chapters that say what is true, on Vitrine with and without swap, and on Linux."""
 import os
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "user" / "tour").glob("[0-9][0-9]_*.c"))
-CHAPTERS = 12
+CHAPTERS = 13
 PATIENCE = 120
 MACHINES = {"64M": {"mem": "64M"}, "24M": {"mem": "24M", "swap": "64M"}}
 PROMPT = re.compile(rb"vitrine\x1b\[0m:\x1b\[1;34m[^\x1b]*\x1b\[0m# ")
@@ -223,17 +223,27 @@ def test_walls(tour):
         assert all(len(set(column)) == 4 for column in zip(*starts))
 
 
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_two_processors(vm, cpus):
+    """Only a processor that runs the process is asked, once for each page."""
+    text = vm(["tour", "13"], cpus=cpus, realtime=False).ok().out
+    assert f"Processors here: {cpus}." in text
+    assert numbers(text, "is not there") == [0] and numbers(text, "sleeps there") == [0]
+    (asked,) = numbers(text, "runs, on the other processor if there is one")
+    assert asked == 0 if cpus == 1 else 6 <= asked <= 8  # not while it does something else
+
+
 def test_one_chapter_and_mistakes(vm):
-    script = "tour 9 | head -1; for n in 0 13 -1 x '1 2'; do tour $n 2>&1; echo $?; done"
+    script = "tour 9 | head -1; for n in 0 14 -1 x '1 2'; do tour $n 2>&1; echo $?; done"
     run = vm(["/bin/busybox", "sh", "-c", script]).ok()
     first, *rest = run.out.splitlines()
     assert first.startswith(" 9  Copy on write")
-    assert rest == ["usage: tour [all | 1-12]", "2"] * 5
+    assert rest == ["usage: tour [all | 1-13]", "2"] * 5
 
 
 def test_without_rights(vm):
     """Who is not root is told all but the frames."""
-    script = "for n in $(seq 12); do su -s /bin/sh nobody -c \"tour $n\" || echo chapter $n failed; done"
+    script = "for n in $(seq 13); do su -s /bin/sh nobody -c \"tour $n\" || echo chapter $n failed; done"
     run = vm(["/bin/busybox", "sh", "-c", script]).ok()
     chapters = cut(run.out)
     assert "failed" not in run.out
@@ -261,7 +271,7 @@ def shell(built):  # pylint: disable=unused-argument
     """A booted machine at its prompt."""
     child = pexpect.spawn(str(ROOT / "vm"), ["boot", "--pvh"], timeout=PATIENCE, dimensions=(25, 80),
                           env=dict(os.environ, VITRINE_NO_BUILD="1", TERM="linux"))
-    child.expect("tour .*twelve short chapters")  # the greeting suggests it
+    child.expect("tour .*thirteen short chapters")  # the greeting suggests it
     child.expect(PROMPT)
     yield child
     child.close(force=True)
@@ -285,8 +295,8 @@ def test_a_guided_walk(shell):
     shell.sendline("m")
     shell.expect("T H E   T O U R")
     shell.expect("Enter: 10 .* > ")
-    shell.sendline("12")
-    shell.expect("swordfish")
+    shell.sendline("13")
+    shell.expect("is not there +0")
     shell.expect("That was all. .* > ")
     shell.sendline("q")
     shell.expect(PROMPT)

@@ -58,7 +58,8 @@ main(void)
 
     say("\nTo allow more needs no forgetting: at worst the processor faults, and looks\n"
         "again. To allow less is real only when the TLB has forgotten: a frame that gets\n"
-        "a new owner too early could still be read and written by the old one.\n");
+        "a new owner too early could still be read and written by the old one.\n"
+        "What two processors have to tell each other is in chapter 13.\n");
     if (ones == -1)
         say("(This kernel does not count what its processors forget.)\n");
     return 0;

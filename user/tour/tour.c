@@ -1,5 +1,5 @@
 /*
- * tour.c - the menu: a newcomer's walk through virtual memory in twelve chapters.
+ * tour.c - the menu: a newcomer's walk through virtual memory in thirteen chapters.
  *
  *     tour        chapter after chapter, by Enter
  *     tour N      one chapter

@@ -40,6 +40,7 @@ FIRST const struct chapter chapters[] = {
     {"10_swap", "More memory than there is", "mm/reclaim.c"},
     {"11_segv", "What is not allowed", "kernel/proc/usertrap.c"},
     {"12_walls", "Walls, and doors that move", "mm/aslr.c"},
+    {"13_two_processors", "Two processors, two memories", "mm/tlb.h"},
 };
 #define CHAPTERS (sizeof(chapters) / sizeof(chapters[0]))
 
