@@ -36,7 +36,8 @@ def test_stress_ng(vm, name):
     """Each stressor ends by itself, finds nothing wrong, and pages went to swap meanwhile."""
     stress_ng = find("stress-ng")
     script = f"{stress_ng} {STRESSORS[name]} --verify --metrics; echo status $?; cat /proc/vmstat"
-    run = vm([BUSYBOX, "sh", "-c", script], mem="48M", swap="256M", add=with_libraries(stress_ng)).ok()
+    run = vm([BUSYBOX, "sh", "-c", script], mem="48M", swap="256M", add=with_libraries(stress_ng),
+             timeout=1200).ok()
     said = run.err + run.log[-3000:]
     assert "\nstatus 0\n" in "\n" + run.out, said
     assert "fail:" not in run.err and "successful run completed" in run.err, said
