@@ -2,6 +2,7 @@
 
 The kernel and the disk are built once, by the first worker that comes by; the runs themselves then build nothing.
 """
+import fcntl
 import itertools
 import os
 import subprocess
@@ -86,6 +87,16 @@ def built():
     from vitrine import machine  # pylint: disable=import-outside-toplevel
     machine.build(True)
     return machine.BUILD
+
+
+@pytest.fixture(scope="session")
+def debug_built(built):
+    """The debug kernel is up to date; the folder that it is in."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    with open(os.path.join(built, ".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "DEBUG=1", "kernel"], cwd=ROOT, env=clean, check=True)
+    return os.path.join(built, "debug")
 
 
 @pytest.fixture

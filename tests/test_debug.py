@@ -1,33 +1,26 @@
 """The kernel that watches its locks (make DEBUG=1, kernel/arch/lockorder.h): it stops at the first wrong order, at a
 sleep or a use of user memory with a lock held.  Programs that use many locks run on it, on one processor and on four.
 """
-import fcntl
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from test_guest import SCRIPT, parse
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = """auxv_is_sane bad_pointers code_written_then_run core_is_written_when_allowed cow_many_sharers device_files
-descriptors eintr_and_restart exec_keeps_and_drops fadvise_loses_nothing file_locks fork_many futex_and_clocks
-futex_calls getdents_large interval_timers kill_semantics links_and_unlink lost_pages memory_file_systems
-mkdir_and_rmdir
-more_than_memory pipes poll_and_select proc_of_others process_vm promises rename_matrix rename_race sessions
-shared_file_mapping sysv_shm_life threads_exec threads_races threads_race_on_files truncate_takes_copies""".split()
+PROGRAMS = """auxv_is_sane bad_pointers code_written_then_run core_is_written_when_allowed cow_many_sharers
+device_files descriptors eintr_and_restart exec_keeps_and_drops fadvise_loses_nothing file_locks fork_many
+futex_and_clocks futex_calls getdents_large interval_timers kill_semantics links_and_unlink lost_pages
+memory_file_systems mkdir_and_rmdir more_than_memory pipes poll_and_select proc_of_others process_vm promises
+rename_matrix rename_race sessions shared_file_mapping sysv_shm_life threads_exec threads_races threads_race_on_files
+truncate_takes_copies""".split()
 # Many end at once: stacks are unmapped by processors that idle, and disks are waited for meanwhile.
 ENDS = "for k in 1 2 3; do for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.3 & done; wait; done; echo done"
 
 
 @pytest.fixture(scope="module", name="debug")
-def debug_kernel(built):
-    """The debug kernel is up to date; ./vm takes it where DEBUG=1."""
-    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    with open(os.path.join(built, ".lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "DEBUG=1", "kernel"], cwd=ROOT, env=clean, check=True)
+def debug_kernel(debug_built):  # pylint: disable=unused-argument
+    """./vm takes the debug kernel where DEBUG=1."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEBUG", "1")
         yield
