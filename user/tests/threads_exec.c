@@ -98,14 +98,23 @@ from_thread(void *arg)
         sched_yield();
 }
 
+/* The second one is made before the first begins: clone is refused while another executes. */
+static void *
+exec_in_company(void *arg)
+{
+    busy++;
+    await_least(&busy, 2);
+    return exec_self(arg);
+}
+
 /* Two threads that both would: one of them does. */
 static void
 two_at_once(void *arg)
 {
     block(SIGUSR1);
     block(SIGUSR2);
-    start(exec_self, self);
-    start(exec_self, self);
+    start(exec_in_company, self);
+    start(exec_in_company, self);
     pthread_exit(arg);
 }
 
