@@ -26,7 +26,7 @@ STRESSORS = {
     "futex": f"--futex 2 --futex-ops 2000 {HUNGRY}",
     "clone": f"--clone 1 --clone-max 4 --clone-ops 300 {HUNGRY}",
     "switch": f"--switch 2 --switch-ops 20000 {HUNGRY}",
-    "sem": f"--sem 2 --sem-procs 4 --sem-ops 20000 {HUNGRY}",
+    "sem": f"--sem 2 --sem-procs 4 --sem-ops 20000 --timeout 60 {HUNGRY}",  # pauses until then, on Linux too
     "mutex": f"--mutex 2 --mutex-procs 4 --mutex-ops 20000 {HUNGRY}",
 }
 
