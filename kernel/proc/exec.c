@@ -186,8 +186,8 @@ choose_owner(struct exec *x)
     struct inode *i = x->file->inode;
 
     *c = *current_thread()->cred;
-    mutex_lock(
-        &i->lock); /* a change of owner takes the bits away: before or after, not halfway */
+    /* A change of owner takes the bits away: before or after, not halfway. */
+    mutex_lock(&i->lock);
     /* A script's bits do not count: it could be exchanged in between. */
     if (x->script == NULL && !c->no_new_privs) {
         if (i->mode & S_ISUID)

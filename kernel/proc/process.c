@@ -498,7 +498,7 @@ process_kill_largest(bool spare_small, bool patient)
     struct frame_stats frames;
     char name[THREAD_NAME_MAX];
     pid_t pid = 0;
-    uint64_t pages = 0;
+    uint64_t pages = 0, locked = 0;
 
     frame_get_stats(&frames);
 
@@ -516,13 +516,15 @@ process_kill_largest(bool spare_small, bool patient)
                 sizeof(name));
         pid = l.process->pid;
         pages = pages_of(s);
+        locked = READ_ONCE(s->locked_pages);
         s->dying = true;
         process_for_each_locked(kill_if_in_space, s);
     }
     spin_unlock(&proc_lock);
     if (pid != 0)
-        kprintf("out of memory: ended process %d (%s), which had %lu pages\n", pid, name,
-                pages);
+        kprintf("out of memory: ended process %d (%s), which had %lu pages, "
+                "%lu of them locked\n",
+                pid, name, pages, locked);
     return pid != 0 ? 1 : l.ending ? 0 : -1;
 }
 

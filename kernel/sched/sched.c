@@ -193,15 +193,19 @@ steal(void)
 void
 sched_make_runnable(struct thread *t)
 {
-    unsigned from = t->cpu, to = choose_cpu(t);
+    unsigned to = choose_cpu(t);
 
-    ASSERT(spin_held(&runqs[from].lock) && list_empty(&t->run_link));
+    ASSERT(spin_held(&runqs[t->cpu].lock) && list_empty(&t->run_link));
     t->state = THREAD_RUNNABLE;
     t->level = 0; /* it waited for something: it goes first */
-    if (to != from) {
+    while (to != t->cpu) {
+        unsigned from = t->cpu;
+
         WRITE_ONCE(t->cpu, to);
         spin_unlock(&runqs[from].lock);
         spin_lock(&runqs[to].lock);
+        if (!(t->affinity & 1U << to)) /* forbidden while neither queue was held */
+            to = choose_cpu(t);
     }
 
     struct cpu *c = push(&runqs[to], t);
