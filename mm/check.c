@@ -108,7 +108,7 @@ check_space(struct space *s, void *arg)
 {
     struct census *c = arg;
     struct region *r;
-    vaddr_t end = 0;
+    vaddr_t end = 0, va;
     uint64_t pages = 0, privates = 0;
     struct anon *a;
     pte_t *e;
@@ -127,11 +127,9 @@ check_space(struct space *s, void *arg)
             violation(c, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start,
                       r->end);
         /* Nothing is mapped, and no private page lies, between the regions. */
-        if ((e = pagetable_next(&s->pt, &end, r->start)) != NULL)
+        if ((e = pagetable_next(&s->pt, NULL, &end, r->start)) != NULL)
             violation(c, "%#lx is mapped outside of regions", end);
-        for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
-             va += PAGE_SIZE)
-            check_entry(c, s, r, va, *e);
+        pagetable_for_each(e, va, &s->pt, r->start, r->end) check_entry(c, s, r, va, *e);
         for (uint64_t i = r->start >> PAGE_SHIFT;
              (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
             privates++;
@@ -143,7 +141,7 @@ check_space(struct space *s, void *arg)
         pages += (r->end - r->start) / PAGE_SIZE;
         end = r->end;
     }
-    if ((e = pagetable_next(&s->pt, &end, USER_TOP)) != NULL)
+    if ((e = pagetable_next(&s->pt, NULL, &end, USER_TOP)) != NULL)
         violation(c, "%#lx is mapped outside of regions", end);
     if (pages != s->pages)
         violation(c, "a space of %lu pages counts %lu", pages, s->pages);

@@ -81,15 +81,21 @@ static int
 share_pages(struct space *child, struct space *parent, const struct region *r,
             struct tlb_batch *b)
 {
-    struct anon *a;
+    void **from, **to;
+    unsigned n;
 
     for (uint64_t i = r->start >> PAGE_SHIFT;
-         (a = radix_next(&parent->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
-        while (radix_set(&child->private, i, a) != 0)
+         (from = radix_run(&parent->private, &i, r->end >> PAGE_SHIFT, &n)) != NULL; i += n) {
+        while ((to = radix_make(&child->private, i)) == NULL)
             if (wait_for_memory(parent, b) != 0)
                 return -ENOMEM;
-        child->nprivate++;
-        anon_get(a);
+        for (unsigned k = 0; k < n; k++) {
+            if (from[k] == NULL)
+                continue;
+            anon_get(from[k]);
+            to[k] = from[k];
+            child->nprivate++;
+        }
     }
     return 0;
 }
@@ -98,10 +104,10 @@ share_pages(struct space *child, struct space *parent, const struct region *r,
 static void
 write_protect(struct space *parent, const struct region *r, struct tlb_batch *b)
 {
+    vaddr_t va;
     pte_t *e;
 
-    for (vaddr_t va = r->start; (e = pagetable_next(&parent->pt, &va, r->end)) != NULL;
-         va += PAGE_SIZE)
+    pagetable_for_each(e, va, &parent->pt, r->start, r->end)
         rmap_write_protect_pte(parent, va, e, b);
 }
 

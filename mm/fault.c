@@ -169,8 +169,13 @@ fault_wait(struct fault *f, enum fault_result what)
 enum fault_result
 vm_fault(struct space *s, vaddr_t va, unsigned access)
 {
-    struct fault f = {.space = s, .va = page_floor(va), .access = access};
+    struct fault f; /* mostly room for what few faults need: not to be cleared each time */
 
+    f.space = s;
+    f.va = page_floor(va);
+    f.access = access;
+    f.read_alone = f.prepared = f.waited_for_disk = false;
+    f.kinds = 0;
     tlb_batch_init(&f.tlb);
     if (va >= USER_TOP)
         return refuse(s, FAULT_MAPERR);

@@ -39,9 +39,12 @@ struct frame {
         struct object *object; /* V: FRAME_OBJECT */
         void *slab;            /* kmalloc's: first free object */
     };
-    struct rmap *maps;   /* V: every PTE that points here */
-    uint32_t index;      /* V: page index in the object */
-    uint16_t pins;       /* V: > 0: somebody reads or writes the bytes through the direct map */
+    struct rmap *maps; /* V: every PTE that points here */
+    uint32_t index;    /* V: page index in the object */
+    union {
+        uint16_t pins; /* V: > 0: somebody reads or writes the bytes through the direct map */
+        uint16_t used; /* O: a page table's entries, a slab's objects that are in use */
+    };
     uint8_t owner;       /* O: enum frame_owner */
     bool busy : 1;       /* V: I/O in flight; mapped nowhere */
     bool dirty : 1;      /* V: differs from its slot or file (besides the PTEs' D bits) */

@@ -3,7 +3,7 @@
  *
  * A slab is one frame of objects of one class.  Its free objects are a list
  * threaded through their own first words; the descriptor of the frame holds its head
- * (frame->slab), the class (frame->index) and how many objects are in use (frame->pins).
+ * (frame->slab), the class (frame->index) and how many objects are in use (frame->used).
  * Slabs with a free object are on their class's list; full ones are on none.
  *
  * SIMPLE: one lock for all classes.  Real kernels keep caches of objects
@@ -91,7 +91,7 @@ kmalloc(size_t size)
     if (f != NULL) {
         p = f->slab;
         f->slab = *(void **)p;
-        f->pins++;
+        f->used++;
         __atomic_add_fetch(&objects, 1, __ATOMIC_RELAXED);
         if (f->slab == NULL)
             list_del(&f->link);
@@ -132,9 +132,9 @@ kfree(void *p)
         list_push_front(&partial[f->index], &f->link);
     *(void **)p = f->slab;
     f->slab = p;
-    ASSERT(f->pins > 0);
+    ASSERT(f->used > 0);
     __atomic_sub_fetch(&objects, 1, __ATOMIC_RELAXED);
-    if (--f->pins == 0) {
+    if (--f->used == 0) {
         list_del(&f->link);
         frame_free(f);
     }

@@ -210,10 +210,11 @@ vm_munmap(struct space *s, vaddr_t addr, uint64_t len)
 static void
 reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
 {
+    vaddr_t va;
     pte_t *e;
 
-    for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
-         va += PAGE_SIZE) {
+    pagetable_for_each(e, va, &s->pt, r->start, r->end)
+    {
         unsigned keep = region_rights(r) & (pte_writable(*e) ? ~0U : ~(unsigned)PROT_WRITE);
 
         if (r->prot == PROT_NONE)

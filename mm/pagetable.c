@@ -113,6 +113,7 @@ pagetable_make(struct pagetable *pt, vaddr_t va)
             if (f == NULL)
                 return NULL; /* tables made so far stay; pagetable_trim finds them */
             *e = pte_make(frame_addr(f), TABLE_BITS_USER);
+            pagetable_count(e, 1);
             pt->tables++;
         }
         table = table_at(pte_addr(*e));
@@ -143,18 +144,17 @@ next_below(pte_t *table, int level, vaddr_t *va, vaddr_t end)
 }
 
 pte_t *
-pagetable_next(const struct pagetable *pt, vaddr_t *va, vaddr_t end)
+pagetable_next(const struct pagetable *pt, pte_t *last, vaddr_t *va, vaddr_t end)
 {
+    /* The neighbours of the last answer lie in the same table. */
+    if (last != NULL)
+        for (; pt_index(*va, 1) != 0; *va += PAGE_SIZE) {
+            if (*va >= end)
+                return NULL;
+            if (pte_present(*++last))
+                return last;
+        }
     return next_below(table_at(pt->root), PT_LEVELS, va, end);
-}
-
-static bool
-table_empty(const pte_t *table)
-{
-    for (unsigned i = 0; i < PT_ENTRIES; i++)
-        if (table[i].bits != 0)
-            return false;
-    return true;
 }
 
 /* What trim_below works on. */
@@ -166,24 +166,26 @@ struct trim {
 
 /* Takes out the empty tables below @table, whose first address is @base and which is of @level. */
 static void
-trim_below(const struct trim *t, pte_t *table, int level, vaddr_t base)
+trim_below(const struct trim *t, struct frame *table, int level, vaddr_t base)
 {
     uint64_t span = pt_span(level);
-    unsigned first = t->start > base ? (t->start - base) / span : 0;
+    pte_t *e = frame_data(table);
+    unsigned left = table->used;
 
-    for (unsigned i = first; i < PT_ENTRIES && base + i * span < t->end; i++) {
-        vaddr_t low = base + i * span;
-
-        if (!pte_present(table[i]))
+    for (unsigned i = t->start > base ? (t->start - base) / span : 0;
+         i < PT_ENTRIES && base + i * span < t->end && left > 0; i++) {
+        if (!pte_present(e[i]))
             continue;
 
-        pte_t *below = table_at(pte_addr(table[i]));
+        struct frame *below = frame_of(pte_addr(e[i]));
 
+        left--;
         if (level > 2)
-            trim_below(t, below, level - 1, low);
-        if (low >= t->start && low + span <= t->end && table_empty(below)) {
-            list_push_back(t->freed, &frame_of(pte_addr(table[i]))->link);
-            (void)pte_exchange(&table[i], 0);
+            trim_below(t, below, level - 1, base + i * span);
+        if (below->used == 0) {
+            list_push_back(t->freed, &below->link);
+            (void)pte_exchange(&e[i], 0);
+            table->used--;
             t->pt->tables--;
         }
     }
@@ -194,7 +196,7 @@ pagetable_trim(struct pagetable *pt, vaddr_t start, vaddr_t end, struct list *fr
 {
     struct trim t = {pt, start, end, freed};
 
-    trim_below(&t, table_at(pt->root), PT_LEVELS, 0);
+    trim_below(&t, frame_of(pt->root), PT_LEVELS, 0);
 }
 
 void

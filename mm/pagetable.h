@@ -11,6 +11,7 @@
 
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
+#include "mm/frame.h"
 #include "mm/pte.h"
 
 struct pagetable {
@@ -42,13 +43,29 @@ pte_t *pagetable_make(struct pagetable *pt, vaddr_t va) MUST_CHECK;
 
 /*
  * pagetable_next - the first present entry at or after *@va and before @end.
+ * @last: NULL, or the entry of the page before *@va, if no table was freed since it was found.
  * Skips absent tables whole.  Returns NULL when there is none; *@va becomes its address.
  */
-pte_t *pagetable_next(const struct pagetable *pt, vaddr_t *va, vaddr_t end);
+pte_t *pagetable_next(const struct pagetable *pt, pte_t *last, vaddr_t *va, vaddr_t end);
 
 /*
- * pagetable_trim - take out the tables that lie wholly in [start, end) of
- * the user half and are empty.
+ * The entry @e, NULL before the first, goes through all that are present in [from, to) of @pt;
+ * @va is its address. No table may be freed meanwhile.
+ */
+#define pagetable_for_each(e, va, pt, from, to)                                             \
+    for ((va) = (from), (e) = NULL; ((e) = pagetable_next((pt), (e), &(va), (to))) != NULL; \
+         (va) += PAGE_SIZE)
+
+/* The last-level entry @e has become present, or is no more. */
+static inline void
+pagetable_count(const pte_t *e, int more)
+{
+    frame_of(virt_to_phys(e))->used += more;
+}
+
+/*
+ * pagetable_trim - take out the tables that cover addresses of [start, end) in the user half and
+ * are empty.
  * @freed: receives their frames, by link; they may be freed only when every CPU has
  *         forgotten the space's entries.
  */

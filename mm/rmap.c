@@ -152,6 +152,7 @@ rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot, struct t
     }
     tlbcheck_entry(&s->pt, va);
     *e = pte_make(frame_addr(f), rights(prot) | PTE_A);
+    pagetable_count(e, 1);
     return 0;
 }
 
@@ -162,16 +163,17 @@ rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
 
     ASSERT(mutex_held(&vm_lock));
     take_bits(f, entry_change(s, va, e, UINT64_MAX, 0, b));
+    pagetable_count(e, -1);
     link_remove(s, va, f);
 }
 
 void
 rmap_remove_range(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
 {
+    vaddr_t va;
     pte_t *e;
 
-    for (vaddr_t va = start; (e = pagetable_next(&s->pt, &va, end)) != NULL; va += PAGE_SIZE)
-        rmap_remove(s, va, e, b);
+    pagetable_for_each(e, va, &s->pt, start, end) rmap_remove(s, va, e, b);
 }
 
 void
@@ -209,11 +211,12 @@ rmap_write_protect(struct frame *f, struct tlb_batch *b)
 void
 rmap_mark_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked)
 {
+    vaddr_t va;
     pte_t *e;
 
     ASSERT(mutex_held(&vm_lock));
-    for (vaddr_t va = start; (e = pagetable_next(&s->pt, &va, end)) != NULL; va += PAGE_SIZE)
-        (void)(locked ? pte_set_bits(e, PTE_LOCKED) : pte_clear_bits(e, PTE_LOCKED));
+    pagetable_for_each(e, va, &s->pt, start, end)(void)(locked ? pte_set_bits(e, PTE_LOCKED)
+                                                               : pte_clear_bits(e, PTE_LOCKED));
 }
 
 bool

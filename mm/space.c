@@ -435,14 +435,22 @@ region_grow_down(struct space *s, struct region *r, vaddr_t start)
 void
 space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
 {
-    uint64_t i = start >> PAGE_SHIFT;
-    struct anon *a;
+    void **run;
+    unsigned n;
 
     rmap_remove_range(s, start, end, b);
-    while ((a = radix_next(&s->private, &i, end >> PAGE_SHIFT)) != NULL) {
-        radix_del(&s->private, i);
-        s->nprivate--;
-        anon_put(a, b);
+    for (uint64_t i = start >> PAGE_SHIFT;
+         (run = radix_run(&s->private, &i, end >> PAGE_SHIFT, &n)) != NULL; i += n) {
+        for (unsigned k = 0; k < n; k++) {
+            struct anon *a = run[k];
+
+            if (a == NULL)
+                continue;
+            run[k] = NULL;
+            s->nprivate--;
+            anon_put(a, b);
+        }
+        radix_prune(&s->private, i);
     }
 }
 
@@ -522,23 +530,17 @@ space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
     struct tlb_batch b;
     struct list *l;
 
-    /* The whole hole about the range: its tables may have been emptied piece by piece. */
-    struct region *next = space_find_from(s, end);
-    struct region *prev =
-        next != NULL ? region_prev(s, next) : list_last(&s->regions, struct region, link);
-
-    start = prev != NULL ? prev->end : 0;
-    end = next != NULL ? next->start : USER_TOP;
-    if (end - start < pt_span(2))
-        return;
     tlb_batch_init(&b);
     mutex_lock(&vm_lock);
     pagetable_trim(&s->pt, start, end, &freed);
     while ((l = list_pop_front(&freed)) != NULL) {
         struct frame *f = list_entry(l, struct frame, link);
 
+        /*
+         * Processors remember tables too. The address matters not: INVLPG makes them forget all
+         * of the space's tables (Intel SDM vol. 3A 4.10.4.1).
+         */
         tlb_batch_add(&b, &s->pt, start, f);
-        b.all = true; /* processors remember tables too, whatever address led there */
         tlb_batch_free(&b, f);
     }
     tlb_flush(&b);

@@ -27,8 +27,8 @@ irq_enabled(void)
     return flags & RFLAGS_IF;
 }
 
-void
-irq_push_off(void)
+static inline struct cpu *
+push_off(void)
 {
     bool was_on = irq_enabled();
 
@@ -36,16 +36,27 @@ irq_push_off(void)
     struct cpu *c = this_cpu(); /* only now: before, the thread might have moved */
     if (c->irq_off_depth++ == 0)
         c->irq_was_on = was_on;
+    return c;
+}
+
+static inline void
+pop_off(struct cpu *c)
+{
+    ASSERT(c->irq_off_depth > 0);
+    if (--c->irq_off_depth == 0 && c->irq_was_on)
+        __asm__ volatile("sti" ::: "memory");
+}
+
+void
+irq_push_off(void)
+{
+    (void)push_off();
 }
 
 void
 irq_pop_off(void)
 {
-    struct cpu *c = this_cpu();
-
-    ASSERT(c->irq_off_depth > 0);
-    if (--c->irq_off_depth == 0 && c->irq_was_on)
-        __asm__ volatile("sti" ::: "memory");
+    pop_off(this_cpu());
 }
 
 bool
@@ -54,25 +65,28 @@ spin_held(const struct spinlock *l)
     return READ_ONCE(l->held) == this_cpu()->id + 1;
 }
 
-/* Takes @l if it is free. Returns whose it was: 0, or a CPU + 1. Interrupts off. */
-static uint32_t
-try_to_take(struct spinlock *l)
+/* Takes @l for @c if it is free. Returns whose it was: 0, or a CPU + 1. Interrupts off. */
+static inline uint32_t
+try_to_take(struct spinlock *l, const struct cpu *c)
 {
     uint32_t holder = 0;
 
-    (void)__atomic_compare_exchange_n(&l->held, &holder, this_cpu()->id + 1, false,
-                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    (void)__atomic_compare_exchange_n(&l->held, &holder, c->id + 1, false, __ATOMIC_ACQUIRE,
+                                      __ATOMIC_RELAXED);
     return holder;
 }
 
-/* Another CPU has it. */
-static void
-spin(struct spinlock *l)
+/* @holder has it. */
+static NOINLINE void
+spin(struct spinlock *l, uint32_t holder)
 {
+    const struct cpu *c = this_cpu();
     nsec_t since = clock_now();
-    uint32_t holder;
 
-    while ((holder = try_to_take(l)) != 0) {
+    if (holder == c->id + 1)
+        panic("spin lock \"%s\" taken twice by CPU %u, first at %#lx", l->name, holder - 1,
+              (uint64_t)l->where);
+    while ((holder = try_to_take(l, c)) != 0) {
         if (clock_now() - since > SPIN_LIMIT)
             panic("spin lock \"%s\" has been held by CPU %u since %#lx for more than a minute",
                   l->name, holder - 1, (uint64_t)READ_ONCE(l->where));
@@ -83,27 +97,26 @@ spin(struct spinlock *l)
 void
 spin_lock(struct spinlock *l)
 {
-    irq_push_off(); /* first: an interrupt handler may want the same lock */
-    lock_take(&this_cpu()->locks, l, l->name, __builtin_return_address(0), LOCK_ORDERED);
-    uint32_t holder = try_to_take(l);
+    struct cpu *c = push_off(); /* first: an interrupt handler may want the same lock */
 
-    if (unlikely(holder == this_cpu()->id + 1))
-        panic("spin lock \"%s\" taken twice by CPU %u, first at %#lx", l->name, holder - 1,
-              (uint64_t)l->where);
+    lock_take(&c->locks, l, l->name, __builtin_return_address(0), LOCK_ORDERED);
+    uint32_t holder = try_to_take(l, c);
+
     if (unlikely(holder != 0))
-        spin(l);
+        spin(l, holder);
     l->where = __builtin_return_address(0);
 }
 
 bool
 spin_try_lock(struct spinlock *l)
 {
-    irq_push_off();
-    if (try_to_take(l) != 0) {
-        irq_pop_off();
+    struct cpu *c = push_off();
+
+    if (try_to_take(l, c) != 0) {
+        pop_off(c);
         return false;
     }
-    lock_take(&this_cpu()->locks, l, l->name, __builtin_return_address(0), LOCK_TRIED);
+    lock_take(&c->locks, l, l->name, __builtin_return_address(0), LOCK_TRIED);
     l->where = __builtin_return_address(0);
     return true;
 }
@@ -111,10 +124,11 @@ spin_try_lock(struct spinlock *l)
 void
 spin_unlock(struct spinlock *l)
 {
-    if (!spin_held(l))
-        panic("spin lock \"%s\" let go by CPU %u, which does not hold it", l->name,
-              this_cpu()->id);
-    lock_drop(&this_cpu()->locks, l);
+    struct cpu *c = this_cpu();
+
+    if (unlikely(READ_ONCE(l->held) != c->id + 1))
+        panic("spin lock \"%s\" let go by CPU %u, which does not hold it", l->name, c->id);
+    lock_drop(&c->locks, l);
     __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
-    irq_pop_off();
+    pop_off(c);
 }

@@ -102,9 +102,8 @@ lower(struct radix *r)
     }
 }
 
-/* Frees the empty nodes on the way to @index, from the leaf up. */
-static void
-prune(struct radix *r, uint64_t index)
+void
+radix_prune(struct radix *r, uint64_t index)
 {
     struct radix_node *path[HEIGHT_MAX + 1] = {0};
     struct radix_node *n = r->root;
@@ -153,10 +152,18 @@ make_leaf(struct radix *r, uint64_t index)
 
 no_memory:
     if (r->root != NULL && height_covers(r->height, index))
-        prune(r, index);
+        radix_prune(r, index);
     if (r->root != NULL)
         lower(r);
     return NULL;
+}
+
+void **
+radix_make(struct radix *r, uint64_t index)
+{
+    struct radix_node *n = make_leaf(r, index);
+
+    return n == NULL ? NULL : &n->slots[slot_of(index, 1)];
 }
 
 int
@@ -164,17 +171,17 @@ radix_set(struct radix *r, uint64_t index, void *value)
 {
     ASSERT(value != NULL);
 
-    struct radix_node *n = make_leaf(r, index);
-    if (n == NULL)
+    void **slot = radix_make(r, index);
+    if (slot == NULL)
         return -ENOMEM;
-    n->slots[slot_of(index, 1)] = value;
+    *slot = value;
     return 0;
 }
 
 int
 radix_reserve(struct radix *r, uint64_t index)
 {
-    return make_leaf(r, index) == NULL ? -ENOMEM : 0;
+    return radix_make(r, index) == NULL ? -ENOMEM : 0;
 }
 
 void *
@@ -192,32 +199,55 @@ radix_del(struct radix *r, uint64_t index)
     void **slot = &n->slots[slot_of(index, 1)];
     void *value = *slot;
     *slot = NULL;
-    prune(r, index);
+    radix_prune(r, index);
     return value;
 }
 
 /*
- * Walks down to the first used slot at or after *@index.  Returns its value, or NULL
- * with *@index moved behind the part of the table that turned out to be empty, and
- * *@index == 0 if that was the last part.
+ * Walks down to the first used slot at or after *@index. Returns it, with *@index its index; or
+ * NULL with *@index behind the node that turned out to have none: 0 if that was the last.
  */
-static void *
+static void **
 next_step(const struct radix *r, uint64_t *index)
 {
     struct radix_node *n = r->root;
 
-    for (unsigned level = r->height; level >= 1; level--) {
-        uint64_t span = 1UL << ((level - 1) * RADIX_BITS);
-        unsigned i = slot_of(*index, level);
-        void *child = n->slots[i];
+    for (unsigned level = r->height;; level--) {
+        unsigned bits = level * RADIX_BITS, i = slot_of(*index, level);
+        /* What the node is for; the highest may cover more than 64 bits. */
+        uint64_t base = bits < 64 ? *index >> bits << bits : 0;
 
-        if (child == NULL) {
-            *index = (*index / span + 1) * span; /* wraps to 0 at the end of all */
-            return NULL;
+        if (n->slots[i] == NULL) {
+            do
+                i++;
+            while (i < RADIX_SLOTS && n->slots[i] == NULL);
+            if (i == RADIX_SLOTS) {
+                *index = bits < 64 ? base + (1UL << bits) : 0;
+                return NULL;
+            }
+            *index = base | (uint64_t)i << (bits - RADIX_BITS);
         }
         if (level == 1)
-            return child;
-        n = child;
+            return &n->slots[i];
+        n = n->slots[i];
+    }
+}
+
+/* The first used slot at or after *@index and before @end, or NULL. */
+static void **
+next_slot(const struct radix *r, uint64_t *index, uint64_t end)
+{
+    uint64_t at = *index;
+
+    while (r->root != NULL && at < end && height_covers(r->height, at)) {
+        void **slot = next_step(r, &at);
+
+        if (slot == NULL && at == 0)
+            return NULL;
+        if (slot != NULL && at < end) {
+            *index = at;
+            return slot;
+        }
     }
     return NULL;
 }
@@ -225,17 +255,17 @@ next_step(const struct radix *r, uint64_t *index)
 void *
 radix_next(const struct radix *r, uint64_t *index, uint64_t end)
 {
-    if (r->root == NULL)
-        return NULL;
-    while (*index < end && height_covers(r->height, *index)) {
-        uint64_t at = *index;
-        void *value = next_step(r, &at);
+    void **slot = next_slot(r, index, end);
 
-        if (value != NULL)
-            return value;
-        if (at == 0)
-            return NULL;
-        *index = at;
-    }
-    return NULL;
+    return slot == NULL ? NULL : *slot;
+}
+
+void **
+radix_run(const struct radix *r, uint64_t *index, uint64_t end, unsigned *n)
+{
+    void **slot = next_slot(r, index, end);
+
+    if (slot != NULL)
+        *n = MIN(RADIX_SLOTS - slot_of(*index, 1), end - *index);
+    return slot;
 }

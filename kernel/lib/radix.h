@@ -35,6 +35,12 @@ int radix_set(struct radix *r, uint64_t index, void *value) MUST_CHECK;
  */
 int radix_reserve(struct radix *r, uint64_t index) MUST_CHECK;
 
+/*
+ * radix_make - the slot of @index, made if it is missing; NULL: no memory, nothing changed.
+ * Those of the next indices follow it, up to the next multiple of RADIX_SLOTS.
+ */
+void **radix_make(struct radix *r, uint64_t index) MUST_CHECK;
+
 /* Takes the value at @index out and returns it, or NULL; empty nodes are freed. */
 void *radix_del(struct radix *r, uint64_t index);
 
@@ -43,3 +49,13 @@ void *radix_del(struct radix *r, uint64_t index);
  * Returns NULL when there is none.
  */
 void *radix_next(const struct radix *r, uint64_t *index, uint64_t end);
+
+/*
+ * radix_run - the same, for who looks at many values: the slots from that one on that lie side by
+ * side, *@n of them, all before @end. Others among them may be empty.
+ * Who empties slots of a run calls radix_prune with its index afterwards.
+ */
+void **radix_run(const struct radix *r, uint64_t *index, uint64_t end, unsigned *n);
+
+/* Frees the empty nodes on the way to @index, from the leaf up. */
+void radix_prune(struct radix *r, uint64_t index);

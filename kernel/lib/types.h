@@ -40,6 +40,7 @@ typedef uint64_t ino_t;
 
 #define MUST_CHECK             __attribute__((warn_unused_result))
 #define NORETURN               __attribute__((noreturn))
+#define NOINLINE               __attribute__((noinline))
 #define PACKED                 __attribute__((packed))
 #define ALIGNED(n)             __attribute__((aligned(n)))
 #define UNUSED                 __attribute__((unused))

@@ -54,13 +54,12 @@ static void
 count_region(struct space *s, const struct region *r, struct residency *c)
 {
     const struct anon *a;
+    vaddr_t va;
     pte_t *e;
 
     memset(c, 0, sizeof(*c));
     mutex_lock(&vm_lock);
-    for (vaddr_t va = r->start; (e = pagetable_next(&s->pt, &va, r->end)) != NULL;
-         va += PAGE_SIZE)
-        count_page(c, *e);
+    pagetable_for_each(e, va, &s->pt, r->start, r->end) count_page(c, *e);
     for (uint64_t k = r->start >> PAGE_SHIFT;
          (a = radix_next(&s->private, &k, r->end >> PAGE_SHIFT)) != NULL; k++)
         c->swapped += a->frame == NULL;
