@@ -54,14 +54,13 @@ pagetable_init(struct pagetable *pt)
 }
 
 void
-pagetable_free(struct pagetable *pt)
+pagetable_free(struct pagetable *pt, struct list *trimmed)
 {
-    struct list freed = LIST_INIT(freed);
     struct list *l;
 
     ASSERT(pt->cpus == 0);
-    pagetable_trim(pt, 0, pt_span(PT_LEVELS) * (PT_ENTRIES / 2), &freed);
-    while ((l = list_pop_front(&freed)) != NULL)
+    pagetable_trim(pt, 0, pt_span(PT_LEVELS) * (PT_ENTRIES / 2), trimmed);
+    while ((l = list_pop_front(trimmed)) != NULL)
         frame_free(list_entry(l, struct frame, link));
     ASSERT(pt->tables == 1);
     frame_free(frame_of(pt->root));

@@ -118,7 +118,8 @@ space_get(struct space *s)
 void
 space_put(struct space *s)
 {
-    struct list dead = LIST_INIT(dead);
+    struct list dead = LIST_INIT(dead), tables = LIST_INIT(tables);
+    struct region *r;
 
     if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
@@ -129,7 +130,9 @@ space_put(struct space *s)
     mutex_lock(&vm_lock);
     ASSERT(s->private.root == NULL && s->resident_anon == 0 && s->resident_file == 0);
     list_del(&s->all_link);
-    pagetable_free(&s->pt);
+    list_for_each (r, &dead, link) /* they tell where the tables are */
+        pagetable_trim(&s->pt, r->start, r->end, &tables);
+    pagetable_free(&s->pt, &tables);
     mutex_unlock(&vm_lock);
 
     region_free_list(&dead);

@@ -205,10 +205,10 @@ radix_del(struct radix *r, uint64_t index)
 
 /*
  * Walks down to the first used slot at or after *@index. Returns it, with *@index its index; or
- * NULL with *@index behind the node that turned out to have none: 0 if that was the last.
+ * NULL with *@index behind what turned out to have none before @end: 0 if that was the last.
  */
 static void **
-next_step(const struct radix *r, uint64_t *index)
+next_step(const struct radix *r, uint64_t *index, uint64_t end)
 {
     struct radix_node *n = r->root;
 
@@ -218,11 +218,15 @@ next_step(const struct radix *r, uint64_t *index)
         uint64_t base = bits < 64 ? *index >> bits << bits : 0;
 
         if (n->slots[i] == NULL) {
+            unsigned last = bits < 64 && (end - 1) >> bits != *index >> bits
+                                ? RADIX_SLOTS - 1
+                                : slot_of(end - 1, level);
+
             do
                 i++;
-            while (i < RADIX_SLOTS && n->slots[i] == NULL);
-            if (i == RADIX_SLOTS) {
-                *index = bits < 64 ? base + (1UL << bits) : 0;
+            while (i <= last && n->slots[i] == NULL);
+            if (i > last) {
+                *index = base + ((uint64_t)i << (bits - RADIX_BITS));
                 return NULL;
             }
             *index = base | (uint64_t)i << (bits - RADIX_BITS);
@@ -240,7 +244,7 @@ next_slot(const struct radix *r, uint64_t *index, uint64_t end)
     uint64_t at = *index;
 
     while (r->root != NULL && at < end && height_covers(r->height, at)) {
-        void **slot = next_step(r, &at);
+        void **slot = next_step(r, &at, end);
 
         if (slot == NULL && at == 0)
             return NULL;
