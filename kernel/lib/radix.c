@@ -71,12 +71,16 @@ grow(struct radix *r, uint64_t index)
     return 0;
 }
 
-/* True if all slots are empty; @first is where to look first. */
+/* True if all slots are empty; the one behind @near is looked at first. */
 static bool
-node_empty(const struct radix_node *n, unsigned first)
+node_empty(const struct radix_node *n, unsigned near)
 {
-    for (unsigned i = 0; i < RADIX_SLOTS; i++)
-        if (n->slots[(first + i) % RADIX_SLOTS] != NULL)
+    const uintptr_t *s = (const uintptr_t *)n->slots;
+
+    if (s[(near + 1) % RADIX_SLOTS] != 0)
+        return false;
+    for (unsigned i = 0; i < RADIX_SLOTS; i += 8)
+        if (s[i] | s[i + 1] | s[i + 2] | s[i + 3] | s[i + 4] | s[i + 5] | s[i + 6] | s[i + 7])
             return false;
     return true;
 }
