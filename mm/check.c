@@ -143,6 +143,8 @@ check_space(struct space *s, void *arg)
     }
     if ((e = pagetable_next(&s->pt, NULL, &end, USER_TOP)) != NULL)
         violation(c, "%#lx is mapped outside of regions", end);
+    if (!pagetable_counts_right(&s->pt))
+        violation(c, "a page table does not count the entries it has");
     if (pages != s->pages)
         violation(c, "a space of %lu pages counts %lu", pages, s->pages);
     if (privates != s->nprivate)

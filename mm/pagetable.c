@@ -198,6 +198,28 @@ pagetable_trim(struct pagetable *pt, vaddr_t start, vaddr_t end, struct list *fr
     trim_below(&t, frame_of(pt->root), PT_LEVELS, 0);
 }
 
+/* For a table of @level and those below it. */
+static bool
+counts_right(const struct frame *table, int level)
+{
+    const pte_t *e = frame_data(table);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < (level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES); i++) {
+        n += pte_present(e[i]);
+        if (pte_present(e[i]) && level > 1 &&
+            !counts_right(frame_of(pte_addr(e[i])), level - 1))
+            return false;
+    }
+    return n == table->used;
+}
+
+bool
+pagetable_counts_right(const struct pagetable *pt)
+{
+    return counts_right(frame_of(pt->root), PT_LEVELS);
+}
+
 void
 pagetable_load(struct pagetable *pt)
 {
