@@ -94,7 +94,8 @@ anon_page(struct fault *f, struct anon *a)
 
 /*
  * The window of AROUND_PAGES aligned pages about the fault, cut to the region: pages of the
- * file that are in memory anyway are mapped along, each saves a fault.
+ * file that are in memory anyway are mapped along, each saves a fault.  All their entries lie in
+ * the table that has the entry of the fault.
  */
 static void
 map_around(struct fault *f)
@@ -104,19 +105,19 @@ map_around(struct fault *f)
     vaddr_t va = MAX(ROUND_DOWN(f->va, window), r->start);
     vaddr_t end = MIN(ROUND_DOWN(f->va, window) + window, r->end);
     unsigned prot = region_rights(r) & ~(unsigned)PROT_WRITE;
+    pte_t *e = pagetable_find(&f->space->pt, va);
 
-    for (; va < end; va += PAGE_SIZE) {
-        pte_t *e = pagetable_find(&f->space->pt, va);
+    for (; va < end; va += PAGE_SIZE, e++) {
         pgidx_t index = r->offset + (va - r->start) / PAGE_SIZE;
 
-        if (e == NULL || pte_present(*e) || object_beyond_end(r->object, index))
+        if (pte_present(*e) || object_beyond_end(r->object, index))
             continue;
         if (!r->shared && radix_get(&f->space->private, va >> PAGE_SHIFT) != NULL)
             continue;
 
         struct frame *frame = object_peek(r->object, index);
 
-        if (frame != NULL && rmap_enter(f->space, va, frame, prot, &f->tlb) != 0)
+        if (frame != NULL && rmap_enter_at(f->space, va, e, frame, prot, &f->tlb) != 0)
             return;
     }
 }

@@ -131,14 +131,19 @@ take_bits(struct frame *f, pte_t e)
 int
 rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot, struct tlb_batch *b)
 {
+    pte_t *e = pagetable_make(&s->pt, va);
+
+    return e == NULL ? -ENOMEM : rmap_enter_at(s, va, e, f, prot, b);
+}
+
+int
+rmap_enter_at(struct space *s, vaddr_t va, pte_t *e, struct frame *f, unsigned prot,
+              struct tlb_batch *b)
+{
     ASSERT(mutex_held(&vm_lock));
     ASSERT(!f->busy && va < USER_TOP);
     ASSERT(f != frame_zero || !(prot & PROT_WRITE));
 
-    pte_t *e = pagetable_make(&s->pt, va);
-
-    if (e == NULL)
-        return -ENOMEM;
     if (pte_present(*e) && pte_addr(*e) == frame_addr(f)) {
         rmap_set_rights(s, va, e, prot, b);
         return 0;

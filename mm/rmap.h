@@ -44,6 +44,10 @@ uint64_t rmap_count(void);
 int rmap_enter(struct space *s, vaddr_t va, struct frame *f, unsigned prot,
                struct tlb_batch *b) MUST_CHECK;
 
+/* The same for who knows @e, the entry of @va. */
+int rmap_enter_at(struct space *s, vaddr_t va, pte_t *e, struct frame *f, unsigned prot,
+                  struct tlb_batch *b) MUST_CHECK;
+
 /* Removes the present entry @e of @va; its A and D bits go to the frame. */
 void rmap_remove(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b);
 

@@ -38,11 +38,21 @@ height_covers(unsigned height, uint64_t index)
     return height >= HEIGHT_MAX || index >> (height * RADIX_BITS) == 0;
 }
 
+/* Neighbours are asked for one after the other: the way down is saved then. */
+static inline struct radix_node *
+known_leaf(const struct radix *r, uint64_t index)
+{
+    return index - r->first < RADIX_SLOTS ? r->leaf : NULL;
+}
+
 void *
 radix_get(const struct radix *r, uint64_t index)
 {
-    struct radix_node *n = r->root;
+    struct radix_node *n = known_leaf(r, index);
 
+    if (n != NULL)
+        return n->slots[slot_of(index, 1)];
+    n = r->root;
     if (n == NULL || !height_covers(r->height, index))
         return NULL;
     for (unsigned level = r->height; level > 1 && n != NULL; level--)
@@ -126,6 +136,7 @@ radix_prune(struct radix *r, uint64_t index)
             return;
         }
         kfree(path[level]);
+        r->leaf = NULL;
         freed = true;
         if (level == r->height) {
             *r = (struct radix){0};
@@ -165,8 +176,12 @@ no_memory:
 void **
 radix_make(struct radix *r, uint64_t index)
 {
-    struct radix_node *n = make_leaf(r, index);
+    struct radix_node *n = known_leaf(r, index);
 
+    if (n == NULL) {
+        n = r->leaf = make_leaf(r, index);
+        r->first = ROUND_DOWN(index, RADIX_SLOTS);
+    }
     return n == NULL ? NULL : &n->slots[slot_of(index, 1)];
 }
 

@@ -18,6 +18,9 @@ struct radix_node;
 struct radix {
     struct radix_node *root;
     unsigned height; /* levels of nodes; 0 when root is NULL */
+    /* The last level-1 node that radix_make went to, of the indices from @first on; or NULL. */
+    struct radix_node *leaf;
+    uint64_t first;
 };
 
 /* The value at @index, or NULL. */

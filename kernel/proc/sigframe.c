@@ -40,20 +40,6 @@ on_altstack(const struct task *t, uint64_t rsp)
            rsp > t->altstack.sp;
 }
 
-/*
- * Memory for a frame. It is had, if need be after others gave some up; NULL:
- * the process is being ended.
- */
-static void *
-frame_memory(size_t size)
-{
-    void *p;
-
-    while ((p = kzalloc(size)) == NULL && reclaim_wait(current_thread()->space) == 0)
-        continue;
-    return p;
-}
-
 /* Saves the FPU state below *sp, in the form that programs know. Returns 0 or -EFAULT. */
 static int
 put_fpu(uint64_t *sp)
@@ -124,8 +110,6 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
     struct task *t = current_task();
     bool alternate = on_altstack(t, tf->rsp);
     uint64_t sp = tf->rsp - RED_ZONE;
-    struct rt_sigframe *frame;
-    int err;
 
     if (!(sa->flags & SA_RESTORER))
         return -EFAULT; /* Linux has no way back without one either */
@@ -135,27 +119,24 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
     }
     if (put_fpu(&sp) != 0)
         return -EFAULT;
-    frame = frame_memory(sizeof(*frame));
-    if (frame == NULL)
-        return -EFAULT;
 
-    frame->return_address = sa->restorer;
-    frame->uc.flags =
-        (fpu_features() != 0 ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
-    frame->uc.stack = t->altstack;
+    struct rt_sigframe frame = {
+        .return_address = sa->restorer,
+        .uc.flags =
+            (fpu_features() != 0 ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+        .uc.stack = t->altstack,
+        .uc.mask = mask,
+        .info = *info,
+    };
+
     if (on_altstack(t, tf->rsp))
-        frame->uc.stack.flags |= SS_ONSTACK;
-    frame->uc.mask = mask;
-    frame->info = *info;
-    fill_context(&frame->uc.mcontext, tf, sp, info);
-
-    sp = ROUND_DOWN(sp - sizeof(*frame), 16) -
-         8; /* as if by a call: rsp + 8 is a multiple of 16 */
+        frame.uc.stack.flags |= SS_ONSTACK;
+    fill_context(&frame.uc.mcontext, tf, sp, info);
+    /* As if by a call: rsp + 8 is a multiple of 16. */
+    sp = ROUND_DOWN(sp - sizeof(frame), 16) - 8;
     /* What lies below an alternate stack is no stack: it must not be overwritten. */
-    err = alternate && !on_altstack(t, sp) ? -EFAULT : copy_to_user(sp, frame, sizeof(*frame));
-    kfree(frame);
-    if (err != 0)
-        return err;
+    if ((alternate && !on_altstack(t, sp)) || copy_to_user(sp, &frame, sizeof(frame)) != 0)
+        return -EFAULT;
 
     tf->rdi = info->signo;
     tf->rsi = sp + offsetof(struct rt_sigframe, info);
@@ -185,14 +166,12 @@ take_fpu(uint64_t addr)
     if (addr % FPU_ALIGN != 0)
         return -EFAULT;
 
-    /*
-     * A page of its own: the thread's area must not hold unjudged bytes
-     * when a fault makes us sleep.
-     */
-    void *area = frame_memory(PAGE_SIZE);
+    /* The thread's own area must not hold unjudged bytes when a fault makes us sleep. */
+    void *area;
 
-    if (area == NULL)
-        return -EFAULT;
+    while ((area = kmalloc(MAX(fpu_size(), FPU_ALIGN))) == NULL)
+        if (reclaim_wait(t->space) != 0)
+            return -EFAULT; /* the process is being ended */
     err = copy_from_user(area, addr, fpu_size());
     if (err == 0)
         err = fpu_sanitize(area) != 0 ? -EFAULT : 0;
