@@ -286,6 +286,7 @@ def gdb_hint(folder):
 def session(folder, opts):
     """Start the machine and see it to its end."""
     machine.prepare_disks(folder, opts)
+    shutil.copyfile(machine.KERNEL, folder.file("vitrine.elf"))  # what its memory is to be read with
     if opts.gdb:
         gdb_hint(folder)
     terminal = saved_terminal() if opts.verb == "boot" else None
@@ -351,6 +352,6 @@ def main(argv):
         print(f"vm: {end.message}", file=sys.stderr)
         if folder is not None:
             print(f"vm: see {os.path.relpath(folder.path)}/kernel.log and qemu.log", file=sys.stderr)
-    elif folder is not None:
-        folder.drop_ram()
+    if folder is not None:
+        folder.ended(end.status, end.message)
     return end.status
