@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 
-FORMAT = 1  # of the remembered form: a new one is another file
+FORMAT = 2  # of the remembered form: a new one is another file
 KEPT = 8
 PASS_THROUGH = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type")
 RECORDS = ("DW_TAG_structure_type", "DW_TAG_union_type")
@@ -20,7 +20,7 @@ class Reader:
 
     def __init__(self):
         self.structs, self.enums, self.variables = {}, {}, {}
-        self._seen, self._names, self._file = {}, {}, ""
+        self._seen, self._names, self._file, self._later = {}, {}, "", []
 
     def read(self, dwarf):
         for unit in dwarf.iter_CUs():
@@ -31,6 +31,8 @@ class Reader:
                     self.type_of(die)
                 elif die.tag == "DW_TAG_variable":
                     self._variable(die)
+            while self._later:
+                self.type_of(self._later.pop())
 
     def _variable(self, die):
         """A variable with an address; its name may stand with an earlier declaration."""
@@ -50,7 +52,6 @@ class Reader:
     def type_of(self, die):
         """The type that a DIE describes."""
         if die.offset not in self._seen:
-            self._seen[die.offset] = ["void"]  # should it lead back here
             self._seen[die.offset] = self._make(die)
         return self._seen[die.offset]
 
@@ -65,7 +66,7 @@ class Reader:
         if tag == "DW_TAG_array_type":
             return self._array(die)
         if tag == "DW_TAG_enumeration_type":
-            name = self._own_name(die, self.enums)
+            name = self._own_name(die)
             self.enums.setdefault(name, {text(c, "DW_AT_name"): number(c, "DW_AT_const_value")
                                          for c in die.iter_children()})
             return ["enum", name, number(die, "DW_AT_byte_size")]
@@ -74,30 +75,28 @@ class Reader:
         return ["void"]
 
     def _pointed(self, die):
-        """What a pointer points to: a struct by its name only, so that circles end."""
+        """What a pointer points to: a struct by its name, to be read later, so that circles end."""
         if "DW_AT_type" not in die.attributes:
             return ["void"]
         target = die.get_DIE_from_attribute("DW_AT_type")
         while target.tag in PASS_THROUGH and "DW_AT_type" in target.attributes:
             target = target.get_DIE_from_attribute("DW_AT_type")
-        if target.tag in RECORDS and "DW_AT_declaration" in target.attributes:
-            return ["struct", text(target, "DW_AT_name")]
+        if target.tag in RECORDS:
+            self._later.append(target)
+            return ["struct", self._own_name(target)]
         return self.type_of(target)
 
-    def _own_name(self, die, table):
+    def _own_name(self, die):
         """A name for a struct or enum: its own, or with the file's when another one has that already."""
         name = text(die, "DW_AT_name") or f"{self._file}:{die.offset:#x}"
         sign = (number(die, "DW_AT_byte_size"), number(die, "DW_AT_decl_line"))
-        if name in table and self._names[name] != sign:
-            name = f"{self._file}:{name}"
-        self._names[name] = sign
-        return name
+        same = "DW_AT_declaration" in die.attributes or self._names.setdefault(name, sign) == sign
+        return name if same else f"{self._file}:{name}"
 
     def _record(self, die):
+        name = self._own_name(die)
         if "DW_AT_declaration" in die.attributes:
-            return ["struct", text(die, "DW_AT_name")]
-        name = self._own_name(die, self.structs)
-        self._seen[die.offset] = ["struct", name]
+            return ["struct", name]
         if name not in self.structs:
             self.structs[name] = {"size": number(die, "DW_AT_byte_size"), "fields": {}}
             self._fields(die, 0, self.structs[name]["fields"])
