@@ -334,6 +334,9 @@ def main(argv):
         opts = options.parse(argv)
         if opts.verb == "core":
             core.main(opts)
+        if opts.verb in options.GLASS:
+            from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
+            return glass.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         try:
