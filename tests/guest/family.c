@@ -95,7 +95,8 @@ child(int number, volatile char *memory, size_t size, volatile char *shared, int
 
     for (size_t at = 0; at < size; at += PAGE)
         sum += (unsigned char)memory[at];
-    for (size_t at = size / 8 * (size_t)number; at < size / 8 * (size_t)(number + 1); at += PAGE)
+    for (size_t at = size / 8 * (size_t)number; at < size / 8 * (size_t)(number + 1);
+         at += PAGE)
         memory[at + 1] = (char)number;
     for (int page = 0; page < SHARED; page += 2)
         shared[(size_t)page * PAGE + (size_t)number] = (char)sum;

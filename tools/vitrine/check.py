@@ -36,7 +36,8 @@ class Check:
             try:
                 part()
             except BadAddress as error:
-                self.fail(0, f"while looking at {part.__name__.replace('_', ' ')}: {error}; a pointer on the way is bad")
+                what = part.__name__.replace("_", " ")
+                self.fail(0, f"while looking at {what}: {error}; a pointer on the way is bad")
         return self
 
     # --- spaces: invariants 4, 6, 7 ----------------------------------------------------------------------

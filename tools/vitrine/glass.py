@@ -199,7 +199,8 @@ def show_frame(data):
         lines.append(f"the page is in {times(data['references'], 'table')} of pages; it has "
                      + (f"{data['slot']} as its place in swap" if data["slot"] else "no place in swap"))
     if "mapped" in data:
-        words = [word for word in ("busy", "dirty") if data[word]] + [f"pinned {times(data['pins'], 'time')}"] * bool(data["pins"])
+        words = [word for word in ("busy", "dirty") if data[word]]
+        words += [f"pinned {times(data['pins'], 'time')}"] * bool(data["pins"])
         lines.append(f"mapped {times(len(data['mapped']), 'time')}" + "".join(f", {word}" for word in words))
         lines += table([["", f"{m['address']:#x}", " ".join(w for w in ("writable", "accessed", "dirty") if m[w])
                          or "-", m["by"]] for m in data["mapped"]], left=(1, 2))
@@ -348,9 +349,9 @@ def show_last(data):
     return lines + [f"its memory {'can be looked at' if data['running'] else 'is kept'}: ./vm ps, mem, check ..."]
 
 
-VERBS = {"ps": (ps, show_ps), "maps": (maps, show_maps), "walk": (walk_address, show_walk), "frame": (frame, show_frame),
-         "mem": (mem, show_mem), "swap": (swap, show_swap), "faults": (faults, show_faults),
-         "check": (check_all, show_check), "last": (None, show_last)}
+VERBS = {"ps": (ps, show_ps), "maps": (maps, show_maps), "walk": (walk_address, show_walk),
+         "frame": (frame, show_frame), "mem": (mem, show_mem), "swap": (swap, show_swap),
+         "faults": (faults, show_faults), "check": (check_all, show_check), "last": (None, show_last)}
 
 
 def main(opts):

@@ -205,7 +205,8 @@ def add_machine_options(parser):
     group.add_argument("--fsck", action="store_true",
                        help="check the root disk with e2fsck afterwards; 126 if it is not clean")
     group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
-    group.add_argument("--keep", action="store_true", help="keep this run's folder for good, the guest's memory included")
+    group.add_argument("--keep", action="store_true",
+                       help="keep this run's folder for good, the guest's memory included")
 
 
 def address(text):

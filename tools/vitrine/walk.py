@@ -8,8 +8,9 @@ from .memory import ADDRESS, LARGE, NO_EXECUTE, PAGE, PRESENT
 from .state import EXEC, READ, WRITE, region_rights
 
 GUARD_GAP = 256 * PAGE
-BITS = ((memory.WRITE, "writable", "read-only"), (memory.USER, "user", "kernel"), (NO_EXECUTE, "no-execute", "executable"),
-        (memory.ACCESSED, "accessed", ""), (memory.DIRTY, "dirty", ""), (LARGE, "large", ""), (memory.LOCKED, "locked", ""))
+BITS = ((memory.WRITE, "writable", "read-only"), (memory.USER, "user", "kernel"),
+        (NO_EXECUTE, "no-execute", "executable"), (memory.ACCESSED, "accessed", ""), (memory.DIRTY, "dirty", ""),
+        (LARGE, "large", ""), (memory.LOCKED, "locked", ""))
 NAMES = {4: "PML4E", 3: "PDPTE", 2: "PDE", 1: "PTE"}
 
 
