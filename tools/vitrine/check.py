@@ -44,7 +44,7 @@ class Check:
 
     def regions(self):
         for space in self.state.spaces:
-            who = whose(self.state, space)
+            who = space.who
             if space.changing:
                 self.left_out.append(who)
                 continue
@@ -71,7 +71,7 @@ class Check:
     def entry(self, space, va, entry):
         """One page-table entry against its region and its frame."""
         number, writable = (entry & ADDRESS) >> 12, entry & memory.WRITE
-        what = f"{whose(self.state, space)}: {va:#x}"
+        what = f"{space.who}: {va:#x}"
         owner, region = self.state.owner(number), None if space.changing else space.region_at(va)
         self.expect(entry & USER, 7, f"{what} is mapped, but not for user mode")
         if not space.changing:
@@ -109,12 +109,12 @@ class Check:
         for space in state.spaces:
             for is_anon, field in ((True, "resident_anon"), (False, "resident_file")):
                 counted = getattr(space.view, field)
-                self.expect(resident[space.address, is_anon] == counted, 1, f"{whose(state, space)}: {field} is "
+                self.expect(resident[space.address, is_anon] == counted, 1, f"{space.who}: {field} is "
                             f"{counted}, {resident[space.address, is_anon]} pages are mapped")
 
     def at(self, space, va):
         known = self.state.spaces_by_address.get(space)
-        return f"{whose(self.state, known) if known else f'a space at {space:#x} that does not exist'}: {va:#x}"
+        return f"{known.who if known else f'a space at {space:#x} that does not exist'}: {va:#x}"
 
     # --- frames: invariants 2, 7 -------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Check:
         state, users = self.state, {}
         kernel_half = self.kernel.ram.read(self.kernel.root + PAGE // 2, PAGE // 2)
         for space in state.spaces:
-            who = whose(state, space)
+            who = space.who
             self.expect(len(space.tables) == space.view.pt.tables, 7,
                         f"{who}: {len(space.tables)} page tables, {space.view.pt.tables} counted")
             self.expect(self.kernel.ram.read(space.root + PAGE // 2, PAGE // 2) == kernel_half, 7,
@@ -274,7 +274,3 @@ def nature(owner):
              ANON: "a private or shared page", OBJECT: "a page of a file", ZERO: "the frame of zeros",
              None: "no memory"}
     return words.get(owner, f"of an unknown owner ({owner})")
-
-
-def whose(state, space):
-    return ", ".join(state.users(space))

@@ -163,7 +163,7 @@ def frame(state, opts):
     if owner in (FREE, KMALLOC, PAGETABLE):
         return found
     found.update(pins=f.pins, busy=bool(f.busy), dirty=bool(f.dirty), mapped=[
-        {"by": ", ".join(state.users(space)), "address": va, "writable": bool(entry & memory.WRITE),
+        {"by": space.who, "address": va, "writable": bool(entry & memory.WRITE),
          "accessed": bool(entry & memory.ACCESSED), "dirty": bool(entry & memory.DIRTY)}
         for space, va, entry in state.mappings.get(number, ())])
     if owner == "FRAME_ANON" and f.anon:
@@ -178,7 +178,7 @@ def frame_nature(state, number, owner, f):
         for space in state.spaces:
             for address, level in space.tables:
                 if address == number << 12:
-                    return f"a page table of level {level}, of {', '.join(state.users(space))}"
+                    return f"a page table of level {level}, of {space.who}"
     if owner == KMALLOC:
         size = state.kernel.variable("class_size")[f.index]
         return f"{f.pins} kernel objects of up to {size} bytes, with room for {PAGE // size}"
@@ -243,8 +243,7 @@ def swap(state, _opts):
     for (refs, slot, has_frame), names in owned.values():
         page = slot & (1 << AREA_SHIFT) - 1
         letters[slot >> AREA_SHIFT][page] = "c" if has_frame else "S" if refs > 1 else "s"
-        for who in {", ".join(state.users(s)) if s.address in state.spaces_by_address else state.object_name(s)
-                    for s, _ in names}:
+        for who in {s.who if s.address in state.spaces_by_address else state.object_name(s) for s, _ in names}:
             users[who] += 1
             only[who] += not has_frame
     for area in state.areas:

@@ -3,6 +3,7 @@
 Everything is computed from the kernel's structures when it is first asked for, and holds for as long as the machine
 is still.  Nothing is believed twice: who maps a frame is found by walking page tables as well as from the frame.
 """
+import mmap
 import os
 import stat
 import struct
@@ -68,6 +69,11 @@ class Space:
         below(self.root, 4, 0)
         return tables, entries
 
+    @cached_property
+    def who(self):
+        """Whose it is, in words."""
+        return ", ".join(self.state.users(self))
+
     def region_at(self, va):
         return next((r for r in self.regions if r.start <= va < r.end), None)
 
@@ -125,7 +131,7 @@ class State:
         self.owners = [name for name, _ in sorted(kernel.enums["frame_owner"].items(), key=lambda e: e[1])][:-1]
         self.anon = kernel.reader("anon", "refs", "slot", "frame")
         self._rmap = kernel.reader("rmap", "space", "va", "next")
-        self._names = {}
+        self._names, self._disks = {}, {}
 
     # --- frames ------------------------------------------------------------------------------------------
 
@@ -262,18 +268,19 @@ class State:
     def slot_bytes(self, slot):
         """The page in a slot, out of the run's swap disk; None when that is not at hand."""
         area, page = self.slot(slot)
-        disk = self.disk(area.name) if area else None
-        if disk is None:
-            return None
-        with open(disk, "rb") as file:
-            file.seek(page * PAGE)
-            return file.read(PAGE)
+        disk = self._disk(area.name) if area else None
+        return disk[page * PAGE:(page + 1) * PAGE] if disk else None
 
-    def disk(self, name):
-        """The file behind the disk vdb, vdc, ... of a run's swap areas; None when it is not there."""
+    def _disk(self, name):
+        """The bytes of a run's swap disk, vdb, vdc, ...; None when its file is not there."""
         number = ord(name[-1]) - ord("b")
         path = os.path.join(self.folder or "", f"swap{number + 1 if number else ''}.img")
-        return path if self.folder and os.path.exists(path) else None
+        if name not in self._disks:
+            self._disks[name] = None
+            if self.folder and os.path.exists(path):
+                with open(path, "rb") as file:
+                    self._disks[name] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._disks[name]
 
     # --- processes ---------------------------------------------------------------------------------------
 
