@@ -195,6 +195,8 @@ def kernel_options(opts):
             words.append("shake=100")  # short turns: QEMU would let one that spins run until its next alarm, and again
     if opts.verb == "run" and opts.display == "none":
         words.append("screen=off")  # drawing what nobody sees costs time
+    if opts.trace:
+        words.append(f"trace={opts.trace >> 10}K")
     if opts.core or opts.verb == "boot":
         words.append("core")  # RLIMIT_CORE is unlimited from the start
     if opts.verb == "boot" and os.isatty(1):

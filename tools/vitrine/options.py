@@ -69,6 +69,13 @@ GLASS = {
     "last": "how the run ended",
 }
 
+TRACE_TEXT = """\
+Show what the kernel did with memory in a run: the latest, or RUN, which goes on or has ended. docs/trace.md tells what
+is recorded. Without options, the last 40 events as sentences.
+
+    vm run --trace 4M -- PROGRAM; vm trace --csv events.csv
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are exit status 125."""
@@ -102,6 +109,10 @@ def kernel_options(text):
         if value not in KERNEL_CHOICES.get(name, [value]):
             raise argparse.ArgumentTypeError(f"{word!r}: {name} is one of {', '.join(KERNEL_CHOICES[name])}")
     return text
+
+
+def trace_size(text):
+    return 0 if text == "off" else size(text)
 
 
 def pair(text, sides):
@@ -204,6 +215,8 @@ def add_machine_options(parser):
                        help="show the kernel's messages on standard error as they come (`run`)")
     group.add_argument("--fsck", action="store_true",
                        help="check the root disk with e2fsck afterwards; 126 if it is not clean")
+    group.add_argument("--trace", type=trace_size, default=64 << 10, metavar="SIZE|off",
+                       help="memory of each processor for the last events, 32 bytes each, for `vm trace` (default: 64K)")
     group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
     group.add_argument("--keep", action="store_true",
                        help="keep this run's folder for good, the guest's memory included")
@@ -260,6 +273,17 @@ def add_glass(verbs):
         verb.add_argument("--json", action="store_true", help="for programs: everything, sizes in pages of 4 KiB")
 
 
+def add_trace(verbs):
+    """The verb `trace`."""
+    trace = verbs.add_parser("trace", help="show what the kernel did with memory", description=TRACE_TEXT,
+                             usage="vm trace [RUN] [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    trace.add_argument("run", nargs="?", metavar="RUN", help="a run's number or folder (default: the latest)")
+    trace.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN", help="the same")
+    trace.add_argument("--csv", metavar="FILE", help="write all events as a table")
+    trace.add_argument("--perfetto", metavar="FILE", help="write a file for https://ui.perfetto.dev")
+    trace.add_argument("--tail", type=positive(int), metavar="N", help="print the last N events")
+
+
 def parser():
     """The whole command line."""
     top = Parser(prog="vm", description="Run Vitrine and programs inside it, under QEMU.", epilog=EPILOG,
@@ -278,6 +302,7 @@ def parser():
                             formatter_class=argparse.RawDescriptionHelpFormatter)
     core.add_argument("guest_core", nargs="?", metavar="GUEST-CORE", help="its absolute path in the guest")
     add_glass(verbs)
+    add_trace(verbs)
     return top
 
 
@@ -319,8 +344,8 @@ def parse(argv):
     if opts.verb is None:
         raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, or one that looks into "
                         "a machine, such as vm ps\n(try: ./vm --help)")
-    if opts.folder is not None and opts.verb not in GLASS:
-        raise HostError(f"--run is for {', '.join(GLASS)}; vm {opts.verb} does not look at another run")
+    if opts.folder is not None and opts.verb not in (*GLASS, "trace"):
+        raise HostError(f"--run is for {', '.join(GLASS)} and trace; vm {opts.verb} does not look at another run")
     if opts.verb in GLASS:
         if program:
             raise HostError(f"vm {opts.verb} takes no program behind \"--\"")
@@ -329,6 +354,11 @@ def parse(argv):
         if opts.guest_core and not opts.guest_core.startswith("/"):
             raise HostError(f"{opts.guest_core}: the guest's path must be absolute")
         opts.program = program
+        return opts
+    if opts.verb == "trace":
+        if program:
+            raise HostError("vm trace takes no program: vm run --trace SIZE -- PROGRAM, then vm trace")
+        opts.run = opts.run or opts.folder
         return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")

@@ -337,6 +337,9 @@ def main(argv):
         if opts.verb in options.GLASS:
             from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
             return glass.main(opts)
+        if opts.verb == "trace":
+            from . import export  # pylint: disable=import-outside-toplevel
+            return export.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         try:

@@ -54,6 +54,7 @@ class Trace:
     free: int  # free frames at the end
     frames: int  # all frames
     names: dict = field(default_factory=dict)  # {tid: name}, as of the end
+    pids: dict = field(default_factory=dict)  # {tid: number of its process}
 
     @property
     def lost(self):
@@ -151,18 +152,22 @@ def records(ring, data):
     return [raw for raw in found if raw[1]]  # 0: it was being written
 
 
-def rename(names, event):
-    """Follow the names through fork and exec."""
-    if event.kind == "fork" and event.tid in names:
-        names[event.fields["child"]] = names[event.tid]
-    elif event.kind == "exec" and event.fields["step"] == 1:
-        names[event.tid] = event.fields["name"] + event.fields["more"]
+def follow(trace, event):
+    """What fork and exec tell of names and processes."""
+    fields = event.fields
+    if event.kind == "fork":
+        trace.pids[fields["child"]] = fields["pid"]
+        if event.tid in trace.names:
+            trace.names[fields["child"]] = trace.names[event.tid]
+    elif event.kind == "exec" and fields["step"] == 1:
+        trace.names[event.tid] = fields["name"] + fields["more"]
 
 
 def living(kernel):
-    """{tid: name} of the threads that there are."""
+    """(tid, pid, name) of each thread that there is."""
     state = State(kernel)
-    return {task.tid: task.thread.name for process in state.processes.values() for task in state.tasks(process)}
+    return [(task.tid, pid, task.thread.name) for pid, process in state.processes.items()
+            for task in state.tasks(process)]
 
 
 def read(kernel):
@@ -184,6 +189,7 @@ def read(kernel):
     trace = Trace(schema, rings, events, hz, owners[0], sum(owners))
     trace.names = {-1 - n: name for n, name in enumerate(state.names) if name}
     for event in events:
-        rename(trace.names, event)
-    trace.names.update(living(kernel))
+        follow(trace, event)
+    for tid, pid, name in living(kernel):
+        trace.names[tid], trace.pids[tid] = name, pid
     return trace
