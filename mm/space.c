@@ -263,8 +263,8 @@ count_pages(struct space *s, const struct region *r, int64_t bytes)
 }
 
 /*
- * A change is recorded where a thread makes it in its own space. A fork copies, and exec and exit let
- * go of a space as a whole: the trace has other words for those.
+ * A change is recorded where a thread makes it in its own space. A fork copies, and exec and exit
+ * let go of a space as a whole: the trace has other words for those.
  */
 static bool
 is_news(const struct space *s)

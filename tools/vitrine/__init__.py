@@ -16,5 +16,8 @@ kernel    its variables and structures by name
 runs      the folder of a run; holding a machine still
 state     frames, spaces, pages, swap, processes
 
+What it did before: schema what a record means, trace the records of a run, export the verb `vm trace`, perfetto a
+format of its own.
+
 Python 3 with the standard library; dwarf needs python3-pyelftools.
 """

@@ -216,7 +216,7 @@ def add_machine_options(parser):
     group.add_argument("--fsck", action="store_true",
                        help="check the root disk with e2fsck afterwards; 126 if it is not clean")
     group.add_argument("--trace", type=trace_size, default=64 << 10, metavar="SIZE|off",
-                       help="memory of each processor for the last events, 32 bytes each, for `vm trace` (default: 64K)")
+                       help="memory of each CPU for the last events, 32 bytes each, for `vm trace` (default: 64K)")
     group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
     group.add_argument("--keep", action="store_true",
                        help="keep this run's folder for good, the guest's memory included")

@@ -140,8 +140,8 @@ def status(value):
     return signal_name(number) + ", with a core" * bool(value & 0x80)
 
 
-SAY = {"address": "{:#x}".format, "mask": "{:#b}".format, "pages": pages, "status": status, "signal": signal_name,
-       "text": str, "frame": str, "slot": str, "count": count, "index": str}
+SAY = {"address": "{:#x}".format, "mask": "{:#b}".format, "pages": pages, "cpus": plural("CPU"), "status": status,
+       "signal": signal_name, "text": str, "frame": str, "slot": str, "count": count, "index": str}
 
 
 def records(ring, data):
