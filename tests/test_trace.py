@@ -14,6 +14,8 @@ from conftest import ROOT
 from vitrine import export, machine, perfetto, runs, trace
 
 GUEST = Path(__file__).resolve().parent / "guest" / "traced.c"
+SCHEMA = trace.Schema()
+OWNERS = {"anon": "nr_anon_pages", "object": "nr_file_pages", "pagetable": "nr_page_table_pages"}
 PAGE = 4096
 KERNEL_HALF = 1 << 63
 
@@ -73,7 +75,7 @@ def place(recording, said, number):
 
 def tally(events):
     """What /proc/vmstat would say after these events."""
-    kinds, found = trace.Schema().flags["fault"], Counter()
+    kinds, found = SCHEMA.flags["fault"], Counter()
     for event in events:
         fields = event.fields
         if event.kind == "fault":
@@ -89,9 +91,8 @@ def tally(events):
         elif event.kind in ("frame_alloc", "frame_free"):
             sign = 1 if event.kind == "frame_free" else -1
             found["nr_free_pages"] += sign * fields["pages"]
-            names = {"anon": "nr_anon_pages", "object": "nr_file_pages", "pagetable": "nr_page_table_pages"}
-            owner = trace.Schema().choices["owner"][fields["owner"]]
-            found[names.get(owner, owner)] -= sign * fields["pages"]
+            owner = SCHEMA.choices["owner"][fields["owner"]]
+            found[OWNERS.get(owner, owner)] -= sign * fields["pages"]
     return found
 
 
