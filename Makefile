@@ -31,7 +31,7 @@ CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=k
 	$(if $(filter 1,$(DEBUG)),-DDEBUG -fno-optimize-sibling-calls) \
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror -O2 -g \
 	$(EXTRA_CFLAGS)
-CPPFLAGS := -I.
+CPPFLAGS := -I. -I$(U)/include
 NASMFLAGS := -f elf64 -g -F dwarf -Werror
 LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
 
@@ -51,6 +51,14 @@ all: kernel iso disk ## Build the kernel, the boot medium and the root disk
 
 .PHONY: kernel
 kernel: $(KERNEL) ## Build only the kernel, build/vitrine.elf
+
+# What the trace records, as functions; docs/trace.md.
+EVENTS := $(U)/include/kernel/trace/events.h
+$(EVENTS): kernel/trace/events.toml tools/events tools/vitrine/schema.py
+	@mkdir -p $(@D)
+	@$(PYTHON) tools/events header >$@
+
+$(KERNEL_OBJ): | $(EVENTS)
 
 # memcpy() must not be compiled into a call of memcpy().
 $(B)/obj/kernel/lib/string.o: CFLAGS += -fno-builtin \
@@ -178,13 +186,14 @@ ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] u
 ALL_SH := tools/setup tools/ucc .ci/run
 
 .PHONY: lint
-lint: ## Check format, layers, headers, lengths, C and shell
+lint: $(EVENTS) ## Check format, layers, headers, lengths, C and shell
 	@tools/setup lint
-	@CC="$(CC)" CFLAGS="$(CFLAGS)" $(PYTHON) tools/lint
+	@CC="$(CC)" CFLAGS="$(CPPFLAGS) $(CFLAGS)" $(PYTHON) tools/lint
+	@$(PYTHON) tools/events check
 	@clang-format --dry-run -Werror $(ALL_C)
 	@cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=tools/cppcheck.suppressions \
-		--error-exitcode=1 -j $(JOBS) -I. $(KERNEL_C)
+		--error-exitcode=1 -j $(JOBS) $(CPPFLAGS) $(KERNEL_C)
 	@shellcheck $(ALL_SH)
 	@echo "lint: all well"
 
@@ -193,7 +202,7 @@ format: ## Let clang-format settle the spacing of every C file
 	@clang-format -i $(ALL_C)
 
 .PHONY: compdb
-compdb: ## Write build/compile_commands.json for editors
+compdb: $(EVENTS) ## Write build/compile_commands.json for editors
 	@mkdir -p $(B)
 	@$(PYTHON) tools/compdb '$(CC) $(CPPFLAGS) $(CFLAGS)' $(KERNEL_C) >$(B)/compile_commands.json
 	@echo "$(B)/compile_commands.json"

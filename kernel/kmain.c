@@ -23,6 +23,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/trace/trace.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
@@ -111,6 +112,7 @@ kmain(void)
     panic_set_info_hook(tell_who);
     apic_init(map_registers);
     clock_init();
+    trace_init();
     sched_init();
     tlb_init();
     tlbcheck_init();

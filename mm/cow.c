@@ -15,6 +15,7 @@
 
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/rmap.h"
@@ -41,7 +42,10 @@ replace_page(struct fault *f, const struct frame *source, struct anon *old)
         s->nprivate++;
     else
         anon_put(old, &f->tlb);
+    f->frame = copy->frame;
     f->kinds |= 1U << (source == frame_zero ? FAULT_NEW : FAULT_COPY);
+    if (source != frame_zero)
+        trace_cow_copy(f->va, frame_number(source), frame_number(copy->frame));
     return FAULT_DONE;
 
 no_mapping:
@@ -63,7 +67,9 @@ cow_write_anon(struct fault *f, struct anon *a)
 
     if (rmap_enter(f->space, f->va, a->frame, region_rights(f->region), &f->tlb) != 0)
         return FAULT_WAIT_MEMORY;
+    f->frame = a->frame;
     f->kinds |= 1U << FAULT_REUSE;
+    trace_cow_reuse(f->va, frame_number(a->frame));
     return FAULT_DONE;
 }
 

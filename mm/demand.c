@@ -35,6 +35,7 @@ map(struct fault *f, struct frame *frame, unsigned allow)
 
     if (rmap_enter(f->space, f->va, frame, rights, &f->tlb) != 0)
         return FAULT_WAIT_MEMORY;
+    f->frame = frame;
     if (frame == frame_zero)
         f->kinds |= 1U << FAULT_ZERO;
     return FAULT_DONE;

@@ -18,10 +18,12 @@
 
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
+#include "kernel/arch/trap.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 #include "mm/demand.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -65,15 +67,20 @@ count_answered(struct fault *f)
     s->resident_peak = MAX(s->resident_peak, s->resident_anon + s->resident_file);
 }
 
-static enum fault_result
-refuse(struct space *s, enum fault_result why)
+/* It will not. Whom there was no memory for is not counted. */
+static void
+count_refused(struct fault *f, enum fault_result why)
 {
+    struct space *s = f->space;
+
+    f->kinds = 0;
+    f->frame = NULL;
     if (why != FAULT_NOMEM) {
         mutex_lock(&vm_lock);
         count_kinds(s, 1U << FAULT_REFUSED);
         mutex_unlock(&vm_lock);
+        f->kinds = 1U << FAULT_REFUSED;
     }
-    return why;
 }
 
 /*
@@ -166,31 +173,54 @@ fault_wait(struct fault *f, enum fault_result what)
     return err == 0 ? FAULT_DONE : FAULT_BUSERR;
 }
 
-enum fault_result
-vm_fault(struct space *s, vaddr_t va, unsigned access)
+/* Rounds and waits until the access can be had, or not. */
+static enum fault_result
+fault_rounds(struct fault *f)
 {
-    struct fault f; /* mostly room for what few faults need: not to be cleared each time */
-
-    f.space = s;
-    f.va = page_floor(va);
-    f.access = access;
-    f.read_alone = f.prepared = f.waited_for_disk = false;
-    f.kinds = 0;
-    tlb_batch_init(&f.tlb);
-    if (va >= USER_TOP)
-        return refuse(s, FAULT_MAPERR);
     for (;;) {
-        enum fault_result r = fault_round(&f);
+        enum fault_result r = fault_round(f);
 
         if (r == FAULT_DONE)
             return r;
         if (r >= FAULT_WAIT_BUSY)
-            r = fault_wait(&f, r);
+            r = fault_wait(f, r);
         if (r != FAULT_DONE)
-            return refuse(s, r);
-        if (s->dying)
+            return r;
+        if (f->space->dying)
             return FAULT_NOMEM;
     }
+}
+
+/* For the trace. @error: the processor's, 0 where it was no exception that asked. */
+static void
+record(const struct fault *f, vaddr_t va, unsigned error, uint64_t began)
+{
+    if (!unlikely(trace_on))
+        return;
+    error |= f->access & PROT_WRITE ? PF_WRITE : f->access & PROT_EXEC ? PF_FETCH : 0;
+    trace_fault(error, va, f->kinds, f->frame == NULL ? 0 : frame_number(f->frame),
+                rdtsc() - began);
+}
+
+enum fault_result
+vm_fault(struct space *s, vaddr_t va, unsigned access)
+{
+    struct fault f; /* mostly room for what few faults need: not to be cleared each time */
+    uint64_t began = trace_begin();
+    enum fault_result r;
+
+    f.space = s;
+    f.va = page_floor(va);
+    f.access = access & 0xff;
+    f.read_alone = f.prepared = f.waited_for_disk = false;
+    f.kinds = 0;
+    f.frame = NULL;
+    tlb_batch_init(&f.tlb);
+    r = va >= USER_TOP ? FAULT_MAPERR : fault_rounds(&f);
+    if (r != FAULT_DONE)
+        count_refused(&f, r);
+    record(&f, va, access >> 8, began);
+    return r;
 }
 
 int

@@ -65,12 +65,13 @@ struct fault {
     /* What FAULT_WAIT_READ and FAULT_WAIT_PREPARE wait for, with a reference. */
     struct object *object;
     pgidx_t index;
-    struct swap_cluster in; /* what FAULT_WAIT_SWAP reads */
-    bool read_alone;        /* reading neighbours along failed: this page only */
-    uint64_t io_count;      /* FAULT_WAIT_BUSY: object_io_count at the time */
-    bool prepared;          /* fault->index was prepared for writing in an earlier round */
-    bool waited_for_disk;   /* a major fault */
-    unsigned kinds;         /* bit n: of enum fault_kind n; set when that has happened */
+    struct swap_cluster in;    /* what FAULT_WAIT_SWAP reads */
+    bool read_alone;           /* reading neighbours along failed: this page only */
+    uint64_t io_count;         /* FAULT_WAIT_BUSY: object_io_count at the time */
+    bool prepared;             /* fault->index was prepared for writing in an earlier round */
+    bool waited_for_disk;      /* a major fault */
+    unsigned kinds;            /* bit n: of enum fault_kind n; set when that has happened */
+    const struct frame *frame; /* what was mapped at last */
 };
 
 /*
@@ -78,11 +79,13 @@ struct fault {
  *
  * @s:      the address space; the caller holds a reference.
  * @va:     any user address.
- * @access: one of PROT_READ, PROT_WRITE, PROT_EXEC.
+ * @access: one of PROT_READ, PROT_WRITE, PROT_EXEC; after an exception with FAULT_ERROR() of the
+ *          processor's error code, for the trace.
  * Locks:   none may be held.  Sleeps.
  * Returns: FAULT_DONE, FAULT_MAPERR, FAULT_ACCERR, FAULT_BUSERR or FAULT_NOMEM.
  */
 enum fault_result vm_fault(struct space *s, vaddr_t va, unsigned access);
+#define FAULT_ERROR(code) ((unsigned)((code)&0xff) << 8)
 
 /*
  * Makes [start, end) present, as far as its regions allow (MAP_POPULATE, mlock). 0 or the

@@ -16,6 +16,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
+#include "kernel/trace/trace.h"
 #include "mm/tlbcheck.h"
 
 #define RAM_MIN_FRAMES (12 * MIB / PAGE_SIZE) /* below, not even a shell fits */
@@ -37,6 +38,8 @@ static uint64_t owner_count[FRAME_OWNERS];
 static bool booting = true;
 
 struct frame *frame_zero;
+
+STATIC_ASSERT(TRACE_OWNER_ZERO == (int)FRAME_ZERO); /* events.toml names the same */
 
 void
 frame_init(void)
@@ -131,6 +134,7 @@ frame_alloc(enum frame_owner owner, unsigned flags)
     free_count--;
     owner_count[FRAME_FREE]--;
     owner_count[owner]++;
+    trace_frame_alloc(owner, frame_number(f), 1); /* in the lock: before the next owner's */
     spin_unlock(&frame_lock);
 
     tlbcheck_frame(f);
@@ -149,6 +153,7 @@ frame_free(struct frame *f)
     spin_lock(&frame_lock);
     owner_count[f->owner]--;
     owner_count[FRAME_FREE]++;
+    trace_frame_free(f->owner, frame_number(f), 1);
     f->owner = FRAME_FREE;
     f->anon = NULL;
     f->index = 0;
@@ -179,6 +184,7 @@ frame_alloc_contiguous(unsigned n)
         free_count -= n;
         owner_count[FRAME_FREE] -= n;
         owner_count[FRAME_KERNEL] += n;
+        trace_frame_alloc(FRAME_KERNEL, frame_number(first), n);
     }
     spin_unlock(&frame_lock);
     if (first != NULL)

@@ -73,10 +73,16 @@ frame_of(paddr_t pa)
     return (struct frame *)FRAMES_BASE + (pa >> PAGE_SHIFT);
 }
 
+static inline uint64_t
+frame_number(const struct frame *f)
+{
+    return (uint64_t)(f - (struct frame *)FRAMES_BASE);
+}
+
 static inline paddr_t
 frame_addr(const struct frame *f)
 {
-    return (paddr_t)(f - (struct frame *)FRAMES_BASE) << PAGE_SHIFT;
+    return frame_number(f) << PAGE_SHIFT;
 }
 
 /* The frame's bytes. */

@@ -16,6 +16,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/lib/assert.h"
 #include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/fault.h"
@@ -293,6 +294,7 @@ vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot)
         }
         tlb_flush(&b);
         mutex_unlock(&vm_lock);
+        trace_protect(prot, addr, (end - addr) / PAGE_SIZE);
         space_merge_range(s, addr, end);
     }
     mutex_unlock(&s->lock);

@@ -24,6 +24,7 @@
 #include "kernel/lib/refs.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/fault.h"
@@ -561,6 +562,7 @@ object_drop_clean(struct object *o, pgidx_t start, pgidx_t end)
          o->kind == OBJECT_FILE && (f = radix_next(&o->pages, &i, end)) != NULL; i++) {
         if (f->busy || f->dirty || f->pins > 0 || f->maps != NULL)
             continue;
+        trace_drop(frame_number(f), i);
         object_forget(f);
         frame_free(f);
     }
@@ -611,6 +613,7 @@ take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **fra
             *index = i;
         mark_clean(o, f);
         rmap_write_protect(f, &b);
+        trace_write_back(frame_number(f), i);
         f->pins++;
         frames[n++] = f;
     }

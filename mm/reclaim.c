@@ -39,6 +39,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -187,6 +188,7 @@ take_file_page(struct frame *f, struct turn *t)
 {
     if (f->dirty || file_frames <= t->goal->floor)
         return;
+    trace_drop(frame_number(f), f->index);
     rmap_remove_all(f, &t->tlb);
     f->referenced = false;
     object_forget(f);
@@ -249,6 +251,7 @@ reclaim_round(const struct goal *goal)
 {
     struct turn t = {.goal = goal};
 
+    trace_reclaim(TRACE_STEP_BEGIN, frame_free_count(), goal->free);
     tlb_batch_init(&t.tlb);
     mutex_lock(&vm_lock);
     for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
@@ -268,6 +271,7 @@ reclaim_round(const struct goal *goal)
         await(&t, &departures[(t.collecting + i) % SWAP_IN_FLIGHT]);
     mutex_unlock(&vm_lock);
     stats.freed += t.freed;
+    trace_reclaim(TRACE_STEP_END, frame_free_count(), t.freed);
     return t.freed;
 }
 

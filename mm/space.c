@@ -16,6 +16,8 @@
 #include "kernel/abi/errno.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/refs.h"
+#include "kernel/sched/thread.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
@@ -263,6 +265,16 @@ count_pages(struct space *s, const struct region *r, int64_t bytes)
         commit_release(-pages);
 }
 
+/*
+ * A change is recorded where a thread makes it in its own space. A fork copies, and exec and exit
+ * let go of a space as a whole: the trace has other words for those.
+ */
+static bool
+is_news(const struct space *s)
+{
+    return unlikely(trace_on) && s == current_thread()->space;
+}
+
 /* Two neighbours that one region could describe. */
 static bool
 regions_alike(const struct region *a, const struct region *b)
@@ -350,6 +362,10 @@ region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
     region_unlink(s, r);
     count_pages(s, r, (int64_t)(end - start) - (int64_t)(r->end - r->start));
+    if (is_news(s)) {
+        trace_unmap(r->start, (r->end - r->start) / PAGE_SIZE);
+        trace_map(r->prot, start, (end - start) / PAGE_SIZE);
+    }
     r->start = start;
     r->end = end;
     region_link(s, r);
@@ -382,6 +398,8 @@ space_insert(struct space *s, const struct region *pattern)
         r->object->private_mapped = true;
     region_link(s, r);
     count_pages(s, r, (int64_t)(r->end - r->start));
+    if (is_news(s))
+        trace_map(r->prot, r->start, pages);
     merge_around(s, r);
     return 0;
 }
@@ -472,6 +490,8 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
         ASSERT(start <= r->start && r->end <= end);
         space_drop_private(s, r->start, r->end, &b);
         count_pages(s, r, -(int64_t)(r->end - r->start));
+        if (is_news(s))
+            trace_unmap(r->start, (r->end - r->start) / PAGE_SIZE);
         region_unlink(s, r);
         list_push_back(dead, &r->link);
         r = next;

@@ -14,6 +14,7 @@
 #include "mm/stack.h"
 
 #include "kernel/lib/assert.h"
+#include "kernel/trace/trace.h"
 #include "mm/commit.h"
 #include "mm/layout.h"
 #include "mm/space.h"
@@ -43,5 +44,6 @@ stack_grow(struct space *s, vaddr_t va)
     if (r->promise == PROMISE_MADE && commit_charge(pages) != 0)
         return NULL;
     region_grow_down(s, r, start);
+    trace_map(r->prot, start, pages);
     return r;
 }

@@ -21,6 +21,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
+#include "kernel/trace/trace.h"
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/kvmap.h"
@@ -210,8 +211,15 @@ submit(const struct swap_cluster *c, unsigned at, unsigned n, bool write,
     req->sector = (swap_page(c->first) + at) * SECTORS_PER_PAGE;
     req->count = n;
     *(write ? &swap_pages_out : &swap_pages_in) += n;
-    for (unsigned i = 0; i < n; i++)
-        req->segments[i] = (struct block_segment){frame_addr(c->frames[at + i]), PAGE_SIZE};
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t frame = frame_number(c->frames[at + i]), page = swap_page(c->first) + at + i;
+
+        req->segments[i] = (struct block_segment){frame << PAGE_SHIFT, PAGE_SIZE};
+        if (write)
+            trace_swap_out(swap_area(c->first), frame, page);
+        else
+            trace_swap_in(swap_area(c->first), frame, page);
+    }
     block_submit(area_of(c->first)->dev, req);
 }
 

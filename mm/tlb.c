@@ -20,6 +20,7 @@
 #include "kernel/arch/spinlock.h"
 #include "kernel/arch/trap.h"
 #include "kernel/lib/assert.h"
+#include "kernel/trace/trace.h"
 #include "mm/frame.h"
 #include "mm/pagetable.h"
 #include "mm/tlbcheck.h"
@@ -44,13 +45,24 @@ count(uint64_t *what, uint64_t n)
 
 /* ---- on the CPU that forgets ---- */
 
+/* For the trace: a message comes as an interrupt. */
+static unsigned
+who_asked(void)
+{
+    return this_cpu()->irq_depth > 0 ? TRACE_ASKED_ANOTHER_CPU : TRACE_ASKED_ITSELF;
+}
+
 static void
 forget_batch(const struct tlb_batch *b)
 {
     const struct pagetable *mine = this_cpu()->loaded;
+    unsigned by = who_asked();
+    vaddr_t first = 0;
+    unsigned n = 0;
 
     if (b->all) {
         write_cr3(read_cr3());
+        trace_tlb_flush(by, 0, 0);
         tlbcheck_forgot(mine, 0, USER_TOP);
         count(&tlb_stats.all, 1);
         return;
@@ -60,7 +72,10 @@ forget_batch(const struct tlb_batch *b)
             invlpg(b->pages[i].va);
             tlbcheck_forgot(mine, b->pages[i].va, b->pages[i].va + PAGE_SIZE);
             count(&tlb_stats.pages, 1);
+            first = n++ == 0 ? b->pages[i].va : first;
         }
+    if (n > 0)
+        trace_tlb_flush(by, first, n);
 }
 
 static void
@@ -69,6 +84,7 @@ forget_kernel(vaddr_t va, unsigned pages)
     for (unsigned i = 0; i < pages; i++)
         invlpg(va + i * PAGE_SIZE);
     tlbcheck_forgot(NULL, va, va + pages * PAGE_SIZE);
+    trace_tlb_flush(who_asked(), va, pages);
 }
 
 /* The message has come. */
@@ -114,13 +130,18 @@ await_answers(void)
 static void
 mailbox_send(uint32_t asked)
 {
+    const struct tlb_batch *b = mailbox.batch;
+    unsigned n = 0;
+
     __atomic_store_n(&mailbox.pending, asked, __ATOMIC_RELEASE);
     count(&tlb_stats.shootdowns, 1);
     for (unsigned i = 0; i < cpu_count; i++)
         if (asked & 1U << i) {
             apic_send(cpus[i]->apic_id, IRQ_TLB);
             count(&tlb_stats.messages, 1);
+            n++;
         }
+    trace_shootdown(n, asked, b == NULL ? mailbox.kernel_pages : b->all ? 0 : b->n);
     await_answers();
     __atomic_store_n(&mailbox.taken, 0, __ATOMIC_RELEASE);
 }

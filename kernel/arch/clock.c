@@ -56,6 +56,7 @@ struct rates {
     uint64_t timer_hz; /* steps of apic_timer_start per second */
 };
 
+static uint64_t tsc_hz;
 static uint64_t tsc_start;     /* the TSC at clock_now() == 0 */
 static uint64_t ns_per_cycle;  /* times 2^32 */
 static uint64_t steps_per_ns;  /* times 2^32 */
@@ -82,6 +83,13 @@ nsec_t
 clock_realtime(void)
 {
     return realtime_start + clock_now();
+}
+
+void
+clock_get_tsc(uint64_t *hz, uint64_t *start)
+{
+    *hz = tsc_hz;
+    *start = tsc_start;
 }
 
 /* Marsaglia's xorshift (2003); the real generator is not for interrupts. Races do it no harm. */
@@ -325,6 +333,7 @@ clock_init(void)
         panic("no usable clock: TSC %lu Hz, timer %lu Hz", r.tsc_hz, r.timer_hz);
     ns_per_cycle = (NSEC_PER_SEC << 32) / r.tsc_hz;
     steps_per_ns = (r.timer_hz << 32) / NSEC_PER_SEC;
+    tsc_hz = r.tsc_hz;
     tsc_start = rdtsc();
     realtime_start = cmos_seconds() * NSEC_PER_SEC;
     silence_others();

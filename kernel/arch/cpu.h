@@ -26,6 +26,7 @@ struct cpu {
     bool irq_was_on;        /* state to restore at depth 0 */
     unsigned irq_depth;     /* > 0 while an interrupt handler runs */
     bool need_resched; /* set by the timer and by wake-ups: switch before going back to user */
+    int trace_id;      /* of the current thread, see kernel/trace/trace.h */
     struct thread *idle;
     struct thread *reap; /* ended, and still on its stack until the switch away is over */
     struct thread

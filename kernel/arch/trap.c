@@ -22,13 +22,6 @@
 #include "kernel/lib/string.h"
 #include "mm/layout.h"
 
-#define PF_PRESENT  (1U << 0)
-#define PF_WRITE    (1U << 1)
-#define PF_USER     (1U << 2)
-#define PF_RESERVED (1U << 3)
-#define PF_FETCH    (1U << 4)
-#define PF_KEY      (1U << 5)
-
 /* Called by entry.asm. */
 void trap_user(struct trapframe *tf);
 void trap_kernel(struct trapframe *tf);

@@ -48,6 +48,14 @@ enum {
     TRAP_SYSCALL = 0x100,
 };
 
+/* The error code of a page fault. */
+#define PF_PRESENT  (1U << 0)
+#define PF_WRITE    (1U << 1)
+#define PF_USER     (1U << 2)
+#define PF_RESERVED (1U << 3)
+#define PF_FETCH    (1U << 4)
+#define PF_KEY      (1U << 5)
+
 #define SEL_KERNEL_CODE 0x08
 #define SEL_KERNEL_DATA 0x10
 #define SEL_USER_DATA   0x1b /* the order that SYSRET wants: data, then code */

@@ -25,6 +25,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/args.h"
 #include "kernel/proc/elf.h"
+#include "kernel/trace/trace.h"
 #include "mm/aslr.h"
 #include "mm/commit.h"
 #include "mm/kmalloc.h"
@@ -353,12 +354,12 @@ unshare_files(void)
     return 0;
 }
 
-static void
-set_name(struct exec *x)
+static const char *
+base_name(const char *path)
 {
-    const char *slash = strrchr(x->path, '/');
+    const char *slash = strrchr(path, '/');
 
-    strlcpy(current_thread()->name, slash != NULL ? slash + 1 : x->path, THREAD_NAME_MAX);
+    return slash != NULL ? slash + 1 : path;
 }
 
 static void
@@ -373,7 +374,7 @@ commit(struct exec *x, struct trapframe *tf)
     current_task()->altstack = (struct sigstack){.flags = SS_DISABLE};
 
     spin_lock(&proc_lock);
-    set_name(x);
+    strlcpy(t->name, base_name(x->path), THREAD_NAME_MAX);
     *t->cred = x->cred;
     apply_limits(t->space, p->rlimits); /* they may have changed since the space was made */
     old_exe = p->exe;
@@ -402,6 +403,18 @@ commit(struct exec *x, struct trapframe *tf)
     tf->rflags = RFLAGS_IF;
 }
 
+/* For the trace. */
+static void
+record(const struct exec *x, unsigned step)
+{
+    uint64_t name[2] = {0};
+
+    if (!unlikely(trace_on))
+        return;
+    strlcpy((char *)name, base_name(x->path), sizeof(name));
+    trace_exec(step, name[0], name[1]);
+}
+
 /* Everything after the strings: builds the space, changes over, commits or goes back. */
 static int
 replace_program(struct exec *x, struct trapframe *tf)
@@ -414,6 +427,7 @@ replace_program(struct exec *x, struct trapframe *tf)
         return err;
     x->old_space = current_thread()->space;
     switch_space(x->space);
+    record(x, TRACE_EXEC_BEGINS);
     err = fill_space(x);
     if (err == 0)
         err = unshare_files();
@@ -421,6 +435,7 @@ replace_program(struct exec *x, struct trapframe *tf)
         err = process_end_other_threads();
     if (err != 0) {
         switch_space(x->old_space);
+        record(x, TRACE_EXEC_FAILED);
         space_put(x->space);
         return err;
     }
@@ -433,6 +448,7 @@ replace_program(struct exec *x, struct trapframe *tf)
         spin_unlock(&proc_lock);
     }
     commit(x, tf);
+    record(x, TRACE_EXEC_DONE);
     if (x->old_space != NULL)
         space_put(x->old_space);
     return 0;

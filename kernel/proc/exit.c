@@ -19,6 +19,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
+#include "kernel/trace/trace.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 
@@ -278,6 +279,7 @@ task_exit(int status)
     if (last)
         leave_session(p);
     give_back(thread, last);
+    trace_exit(last, p->exiting ? p->group_exit_status : status, p->pid);
     thread_begin_exit();
     if (leave_process(t)) /* the last one's status counts, unless they were all told to end */
         become_zombie(p, p->exiting ? p->group_exit_status : status);

@@ -19,6 +19,7 @@
 #include "kernel/fs/path.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/string.h"
+#include "kernel/trace/trace.h"
 #include "mm/clone.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
@@ -191,6 +192,7 @@ clone_thread(const struct clone_args *a, const struct trapframe *tf)
     pid_t tid = t->tid; /* once it runs, it may be gone */
 
     tell_parent_tid(t, a);
+    trace_fork(TRACE_FORK_THREAD, tid, current_process()->pid);
     thread_start(t->thread);
     return tid;
 }
@@ -227,6 +229,7 @@ clone_process(const struct clone_args *a, const struct trapframe *tf)
         process_get(child);
     process_enter_table(child, me);
     spin_unlock(&proc_lock);
+    trace_fork(a->flags & CLONE_VM ? TRACE_FORK_SHARING_PROCESS : TRACE_FORK_PROCESS, pid, pid);
     thread_start(t->thread);
     if (vfork) {
         wait_for_vfork(child);

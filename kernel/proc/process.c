@@ -320,6 +320,7 @@ task_attach_locked(struct task *t)
     t->tid = full ? 0 : pid_alloc();
     if (t->tid == 0)
         return -EAGAIN;
+    t->thread->trace_id = t->tid;
     list_push_back(&p->tasks, &t->link);
     p->ntasks++;
     p->nalive++;

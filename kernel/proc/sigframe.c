@@ -27,8 +27,7 @@
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
 
-#define RED_ZONE   128
-#define PF_PRESENT (1UL << 0) /* in the error code of #PF */
+#define RED_ZONE 128
 
 /* Flags that a program may have: CF PF AF ZF SF TF DF OF NT RF AC ID. */
 #define RFLAGS_USER 0x254dd5UL

@@ -22,6 +22,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/restart.h"
 #include "kernel/proc/process.h"
+#include "kernel/trace/trace.h"
 #include "mm/kmalloc.h"
 #include "mm/space.h"
 
@@ -282,6 +283,7 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     err = enqueue(p, &p->pending, sig, info);
     if (err != 0)
         return err;
+    trace_signal(sig, 0, p->pid);
     if (sig == SIGKILL)
         doom(p);
     else if (taker != NULL)
@@ -300,6 +302,8 @@ signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 
     int err = enqueue(t->process, &t->pending, sig, info);
 
+    if (err == 0)
+        trace_signal(sig, 0, t->tid);
     signal_update_locked(t);
     return err;
 }
@@ -325,6 +329,7 @@ signal_force(int sig, const struct siginfo *info)
     }
     discard(&t->pending, SIGBIT(sig));
     (void)enqueue(t->process, &t->pending, sig, info);
+    trace_signal(sig, info->fault.addr, t->tid);
     signal_update_locked(t);
     spin_unlock(&proc_lock);
 }

@@ -132,6 +132,7 @@ process_end_other_threads(void)
     spin_lock(&proc_lock);
     p->survivor = NULL;
     me->tid = p->pid; /* it is the first thread now */
+    me->thread->trace_id = this_cpu()->trace_id = p->pid;
     spin_unlock(&proc_lock);
     return 0;
 }

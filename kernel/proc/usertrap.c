@@ -25,11 +25,6 @@
 #include "mm/fault.h"
 #include "mm/space.h"
 
-#define PF_PRESENT (1UL << 0)
-#define PF_WRITE   (1UL << 1)
-#define PF_USER    (1UL << 2)
-#define PF_FETCH   (1UL << 4)
-
 /* True if the program wants to know: it has a handler, so the log keeps quiet. */
 static bool
 is_caught(int sig)
@@ -67,7 +62,8 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
      */
     bool hopeless = va < USER_TOP && (tf->error & PF_PRESENT) && !(tf->error & PF_USER);
     enum fault_result r =
-        hopeless ? FAULT_ACCERR : vm_fault(current_thread()->space, va, access);
+        hopeless ? FAULT_ACCERR
+                 : vm_fault(current_thread()->space, va, access | FAULT_ERROR(tf->error));
     int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;
 
     if (r == FAULT_DONE)
@@ -106,7 +102,7 @@ kernel_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
     }
     if (!trap_is_uaccess(tf))
         panic_trap(tf, "the kernel used the user address %#lx outside of uaccess", va);
-    if (vm_fault(t->space, va, access) != FAULT_DONE)
+    if (vm_fault(t->space, va, access | FAULT_ERROR(tf->error)) != FAULT_DONE)
         (void)trap_fixup(tf);
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/lib/printf.h"
 #include "kernel/sched/thread.h"
+#include "kernel/trace/trace.h"
 #include "mm/kmalloc.h"
 #include "mm/pagetable.h"
 
@@ -47,6 +48,7 @@ start(uint32_t apic_id)
     struct starting s = {kzalloc(sizeof(*s.cpu)), cpu_count,
                          thread_create("idle", never_entered, NULL)};
 
+    trace_init_cpu(s.id);
     if (s.cpu != NULL && s.idle != NULL &&
         ap_start(apic_id, thread_stack_top(s.idle), pagetable_kernel_root(), begin, &s))
         return;

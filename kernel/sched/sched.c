@@ -24,6 +24,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/waitq.h"
+#include "kernel/trace/trace.h"
 #include "mm/pagetable.h"
 
 #define LOAD_PERIOD (5 * NSEC_PER_SEC)
@@ -325,8 +326,10 @@ sched_switch(void)
         bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
         q->switches++;
+        trace_switch(to->trace_id, from->trace_id);
         switch_user_state(to);
         c->current = to;
+        c->trace_id = to->trace_id;
         context_switch(&from->context, &to->context);
         this_cpu()->irq_was_on = irq_was_on; /* perhaps another CPU */
     }

@@ -14,6 +14,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/waitq.h"
+#include "kernel/trace/trace.h"
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
 
@@ -118,6 +119,8 @@ thread_create(const char *name, void (*entry)(void *), void *arg)
 void
 thread_start(struct thread *t)
 {
+    if (t->task == NULL)
+        t->trace_id = trace_name(t->name);
     sched_lock(t);
     ASSERT(t->state == THREAD_SLEEPING);
     sched_make_runnable(t);

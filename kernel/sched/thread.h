@@ -32,6 +32,7 @@ struct thread {
     struct context context; /* where it stopped */
     vaddr_t stack;          /* lowest address of its kernel stack, 0 for a CPU's first thread */
     char name[THREAD_NAME_MAX];
+    int trace_id; /* 0: a CPU idles; below 0: trace_name(); else a tid, which proc gives */
 
     /* Scheduler's, guarded by the run queue's lock of CPU @cpu. */
     enum thread_state state;

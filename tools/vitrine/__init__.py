@@ -7,5 +7,17 @@ link      the framed byte stream between a program in the guest and the host
 verdict   how a run ended, and how that is said
 run       the verbs `vm run` and `vm boot`
 
-Python 3 with nothing but the standard library.
+Looking into a machine: memory and kernel know addresses and structures, runs which machine, state what it
+means.
+
+memory    the RAM file, by physical address; the processor's walk
+dwarf     what the structures of the kernel look like
+kernel    its variables and structures by name
+runs      the folder of a run; holding a machine still
+state     frames, spaces, pages, swap, processes
+
+What it did before: schema what a record means, trace the records of a run, export the verb `vm trace`, perfetto a
+format of its own.
+
+Python 3 with the standard library; dwarf needs python3-pyelftools.
 """

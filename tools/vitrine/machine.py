@@ -5,6 +5,7 @@ guest's reset is turned into a pause (-no-reboot -no-shutdown), so that the regi
 still be read and a meant reset can be told from one; an orderly end and a panic leave through isa-debug-exit
 with a code of their own.
 """
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -31,6 +32,7 @@ TREE = os.path.join(BUILD, "root")
 OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd")]
 KEPT_RUNS = 8
+KEPT_RAMS = 2  # of the finished runs among them that ended well: memory takes room, and is wanted soon or never
 EXIT_ORDERLY = 33  # (0x10 << 1) | 1, what isa-debug-exit makes of the kernel's code
 EXIT_PANIC = 35
 AT_ONCE = "ioeventfd=off"  # the device sees a request when it is made, not when QEMU's other thread wakes up
@@ -75,10 +77,13 @@ class Folder:
     def file(self, name):
         return os.path.join(self.path, name)
 
-    def drop_ram(self):
-        """Give the guest's memory back to the host's disk once nobody will want to look at it."""
-        if os.path.exists(self.file("ram")) and not os.path.exists(self.file("keep")):
-            os.unlink(self.file("ram"))
+    def ended(self, status, message):
+        """Note how the run ended, for `vm last`; only the newest that ended well keep the guest's memory."""
+        with open(self.file("end.json"), "w", encoding="utf-8") as note:
+            json.dump({"status": status, "message": message}, note)
+        if not message:
+            open(self.file("well"), "w", encoding="ascii").close()
+            drop_rams()
 
     def text(self, name):
         """A log of this run as text, "" while there is none."""
@@ -89,14 +94,29 @@ class Folder:
             return ""
 
 
+def born(path):
+    """When a file or folder was last changed, 0 when it is gone."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0
+
+
+def drop_rams():
+    """Give the host's disk back the memory of runs that ended well, but of the newest and of those to keep."""
+    well = [os.path.join(RUNS, name) for name in os.listdir(RUNS) if re.match(r"\d{3}-", name)]
+    well = sorted((p for p in well if os.path.exists(os.path.join(p, "well"))),
+                  key=lambda p: born(os.path.join(p, "well")), reverse=True)
+    for path in well[KEPT_RAMS:]:
+        if not os.path.exists(os.path.join(path, "keep")):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(path, "ram"))
+
+
 def prune():
     """Remove finished runs but the newest few and those that --keep marked."""
-    def born(name):
-        try:
-            return os.stat(os.path.join(RUNS, name)).st_mtime
-        except OSError:
-            return 0
-    names = sorted((n for n in os.listdir(RUNS) if re.match(r"\d{3}-", n)), key=born, reverse=True)
+    names = sorted((n for n in os.listdir(RUNS) if re.match(r"\d{3}-", n)),
+                   key=lambda n: born(os.path.join(RUNS, n)), reverse=True)
     for name in names[KEPT_RUNS:]:
         path = os.path.join(RUNS, name)
         if os.path.exists(os.path.join(path, "keep")):
@@ -106,7 +126,7 @@ def prune():
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)
         except FileNotFoundError:
-            if time.time() - born(name) > 60:
+            if time.time() - born(path) > 60:
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
             continue  # still running
@@ -175,6 +195,8 @@ def kernel_options(opts):
             words.append("shake=100")  # short turns: QEMU would let one that spins run until its next alarm, and again
     if opts.verb == "run" and opts.display == "none":
         words.append("screen=off")  # drawing what nobody sees costs time
+    if opts.trace:
+        words.append(f"trace={opts.trace >> 10}K")
     if opts.core or opts.verb == "boot":
         words.append("core")  # RLIMIT_CORE is unlimited from the start
     if opts.verb == "boot" and os.isatty(1):

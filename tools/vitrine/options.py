@@ -1,4 +1,4 @@
-"""The command line of ./vm: `vm run`, `vm boot`, `vm core`, and their help."""
+"""The command line of ./vm: `vm run`, `vm boot`, `vm core`, the verbs that look into a machine, and their help."""
 import argparse
 import os
 import re
@@ -24,7 +24,8 @@ exit status of `vm run`:
 Each of 124, 125 and 126 comes with a message that says which.
 
 Each run has a folder of its own, build/runs/NNN-PID (build/runs/latest is the newest): its disk, sockets,
-kernel.log, qemu.log, and QEMU's command. The last eight are kept, and those made with --keep.
+kernel.log, qemu.log, QEMU's command and the guest's memory, for the verbs that look. The last eight are kept,
+and those made with --keep; of those that end well, only the newest two and those made with --keep keep memory.
 """
 
 RUN_TEXT = """\
@@ -48,6 +49,31 @@ Without GUEST-CORE it is the one that was written last. What stands behind "--" 
 
 A program that crashes leaves a core when RLIMIT_CORE allows it: always in `vm boot`, with --core in `vm run`.
 The copies stay in the run's folder: build/runs/latest/core.
+"""
+
+
+GLASS_TEXT = """\
+Look into the memory of a machine from outside: of one that runs, which is held still meanwhile; of a run that is over;
+of a crash folder. Without --run it is the latest run. docs/glass.md shows each verb at work.
+"""
+
+GLASS = {
+    "ps": "processes, with the memory of each",
+    "maps": "the regions of a process: resident, swapped out, shared, and what the next store copies (COW)",
+    "walk": "the way through the page table to an address, and what a read, a write and a fetch there would do",
+    "frame": "a frame: whose it is, who maps it",
+    "mem": "a map of all frames by owner",
+    "swap": "a map of the swap areas, and who has slots there",
+    "faults": "page faults by kind and process",
+    "check": "the invariants of memory, recomputed on the host; exit status 1 if one is broken",
+    "last": "how the run ended",
+}
+
+TRACE_TEXT = """\
+Show what the kernel did with memory in a run: the latest, or RUN, which goes on or has ended. docs/trace.md tells what
+is recorded. Without options, the last 40 events as sentences.
+
+    vm run --trace 4M -- PROGRAM; vm trace --csv events.csv
 """
 
 
@@ -83,6 +109,10 @@ def kernel_options(text):
         if value not in KERNEL_CHOICES.get(name, [value]):
             raise argparse.ArgumentTypeError(f"{word!r}: {name} is one of {', '.join(KERNEL_CHOICES[name])}")
     return text
+
+
+def trace_size(text):
+    return 0 if text == "off" else size(text)
 
 
 def pair(text, sides):
@@ -185,14 +215,80 @@ def add_machine_options(parser):
                        help="show the kernel's messages on standard error as they come (`run`)")
     group.add_argument("--fsck", action="store_true",
                        help="check the root disk with e2fsck afterwards; 126 if it is not clean")
+    group.add_argument("--trace", type=trace_size, default=64 << 10, metavar="SIZE|off",
+                       help="memory of each CPU for the last events, 32 bytes each, for `vm trace` (default: 64K)")
     group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
-    group.add_argument("--keep", action="store_true", help="keep this run's folder, the guest's RAM included")
+    group.add_argument("--keep", action="store_true",
+                       help="keep this run's folder for good, the guest's memory included")
+
+
+def address(text):
+    """An address, which is hexadecimal with 0x or without, as vm maps prints it."""
+    try:
+        value = int(text, 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as 0x7f00001000 (hexadecimal)")
+    return value
+
+
+def process(text):
+    if not re.fullmatch(r"\d{1,9}|kernel", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a process (./vm ps lists them), or kernel")
+    return text if text == "kernel" else int(text)
+
+
+def pid(text):
+    if text == "kernel":
+        raise argparse.ArgumentTypeError("the kernel has no regions; ./vm walk kernel ADDRESS shows its page table")
+    return process(text)
+
+
+def frame(text):
+    """A frame's number; with 0x an address: physical ones become numbers, the kernel's own stay addresses."""
+    if re.fullmatch(r"\d{1,9}", text):
+        return int(text)
+    if not text.startswith("0x"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a frame's number, nor an address such as 0x1234000")
+    value = address(text)
+    return value if value >> 63 else value >> 12
+
+
+def add_glass(verbs):
+    """The verbs that look into a machine."""
+    for name, text in GLASS.items():
+        verb = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.\n\n{GLASS_TEXT}",
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name in ("maps", "walk"):
+            verb.add_argument("pid", type=pid if name == "maps" else process, metavar="PID",
+                              help="a process" + ", or kernel" * (name == "walk"))
+        if name == "walk":
+            verb.add_argument("address", type=address, metavar="ADDRESS", help="hexadecimal")
+        if name == "frame":
+            verb.add_argument("frame", type=frame, metavar="N|ADDRESS",
+                              help="its number, or an address with 0x: physical, or the kernel's")
+        verb.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN",
+                          help="a run's number or folder, or a crash folder (default: the latest run)")
+        verb.add_argument("--json", action="store_true", help="for programs: everything, sizes in pages of 4 KiB")
+
+
+def add_trace(verbs):
+    """The verb `trace`."""
+    trace = verbs.add_parser("trace", help="show what the kernel did with memory", description=TRACE_TEXT,
+                             usage="vm trace [RUN] [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    trace.add_argument("run", nargs="?", metavar="RUN", help="a run's number or folder (default: the latest)")
+    trace.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN", help="the same")
+    trace.add_argument("--csv", metavar="FILE", help="write all events as a table")
+    trace.add_argument("--perfetto", metavar="FILE", help="write a file for https://ui.perfetto.dev")
+    trace.add_argument("--tail", type=positive(int), metavar="N", help="print the last N events")
 
 
 def parser():
     """The whole command line."""
     top = Parser(prog="vm", description="Run Vitrine and programs inside it, under QEMU.", epilog=EPILOG,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--run", dest="folder", metavar="RUN", help="for the verbs that look: which run, or crash folder")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     run = verbs.add_parser("run", help="run one program in the guest", description=RUN_TEXT, epilog=EPILOG,
                            usage="vm run [options] -- PROGRAM [ARG...]",
@@ -205,6 +301,8 @@ def parser():
                             usage="vm core [GUEST-CORE] [-- GDB-ARGUMENT...]",
                             formatter_class=argparse.RawDescriptionHelpFormatter)
     core.add_argument("guest_core", nargs="?", metavar="GUEST-CORE", help="its absolute path in the guest")
+    add_glass(verbs)
+    add_trace(verbs)
     return top
 
 
@@ -244,11 +342,23 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, or vm core\n(try: ./vm --help)")
+        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, or one that looks into "
+                        "a machine, such as vm ps\n(try: ./vm --help)")
+    if opts.folder is not None and opts.verb not in (*GLASS, "trace"):
+        raise HostError(f"--run is for {', '.join(GLASS)} and trace; vm {opts.verb} does not look at another run")
+    if opts.verb in GLASS:
+        if program:
+            raise HostError(f"vm {opts.verb} takes no program behind \"--\"")
+        return opts
     if opts.verb == "core":
         if opts.guest_core and not opts.guest_core.startswith("/"):
             raise HostError(f"{opts.guest_core}: the guest's path must be absolute")
         opts.program = program
+        return opts
+    if opts.verb == "trace":
+        if program:
+            raise HostError("vm trace takes no program: vm run --trace SIZE -- PROGRAM, then vm trace")
+        opts.run = opts.run or opts.folder
         return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")

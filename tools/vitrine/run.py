@@ -286,6 +286,7 @@ def gdb_hint(folder):
 def session(folder, opts):
     """Start the machine and see it to its end."""
     machine.prepare_disks(folder, opts)
+    shutil.copyfile(machine.KERNEL, folder.file("vitrine.elf"))  # what its memory is to be read with
     if opts.gdb:
         gdb_hint(folder)
     terminal = saved_terminal() if opts.verb == "boot" else None
@@ -333,6 +334,12 @@ def main(argv):
         opts = options.parse(argv)
         if opts.verb == "core":
             core.main(opts)
+        if opts.verb in options.GLASS:
+            from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
+            return glass.main(opts)
+        if opts.verb == "trace":
+            from . import export  # pylint: disable=import-outside-toplevel
+            return export.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         try:
@@ -351,6 +358,6 @@ def main(argv):
         print(f"vm: {end.message}", file=sys.stderr)
         if folder is not None:
             print(f"vm: see {os.path.relpath(folder.path)}/kernel.log and qemu.log", file=sys.stderr)
-    elif folder is not None:
-        folder.drop_ram()
+    if folder is not None:
+        folder.ended(end.status, end.message)
     return end.status

@@ -1,0 +1,78 @@
+"""The verb `vm trace`: the trace of a run as sentences, as a table, and for other programs."""
+import csv
+import os
+import sys
+
+from . import perfetto, runs, trace
+from .machine import HostError
+
+LINES = 40
+
+
+def write_csv(recorded, file):
+    """A line for each event; a column for each name that a field of any kind has."""
+    names = list(dict.fromkeys(f.name for kind in recorded.kinds.values() for f in kind.fields))
+    types = {kind.name: {f.name: f.type for f in kind.fields} for kind in recorded.kinds.values()}
+    out = csv.writer(file, lineterminator="\n")
+    out.writerow(["time_ns", "cpu", "tid", "thread", "event", *names])
+    for event in recorded.events:
+        cells = {name: cell(recorded, types[event.kind][name], value) for name, value in event.fields.items()}
+        out.writerow([event.time, event.cpu, event.tid, recorded.name(event.tid), event.kind,
+                      *(cells.get(name, "") for name in names)])
+
+
+def cell(recorded, kind, value):
+    """Numbers that one may want to reckon with stay bare."""
+    if kind in recorded.schema.flags or kind in recorded.schema.choices or kind in ("address", "signal"):
+        return recorded.word(kind, value)
+    return value
+
+
+def tail(recorded, count):
+    """The last events as lines of text."""
+    lines = [f"{event.time / 1e6:14.6f} ms  CPU {event.cpu}  {recorded.name(event.tid):16} {recorded.say(event)}"
+             for event in recorded.events[-count:]]
+    return "\n".join(lines) + "\n" * bool(lines)
+
+
+def summary(recorded):
+    """How much there is, for who wonders where the rest is."""
+    text = f"{len(recorded.events):,} events of {sum(ring.written for ring in recorded.rings):,}"
+    return text + (f": the rings were too small for the others (vm run --trace {larger(recorded)})"
+                   if recorded.lost else "")
+
+
+def larger(recorded):
+    """A size of rings that would have lost nothing."""
+    size = 64 << 10
+    while size < 32 * max(ring.written for ring in recorded.rings):
+        size *= 2
+    return f"{size >> 10}K" if size < 1 << 20 else f"{size >> 20}M"
+
+
+def take(opts):
+    """The trace of the run that is meant."""
+    with runs.look(runs.find(opts.run), "vm trace") as kernel:
+        recorded = trace.read(kernel)
+    if not recorded.rings:
+        raise HostError("that run recorded nothing: start it without --trace off")
+    return recorded
+
+
+def main(opts):
+    """Do what the options say; the exit status."""
+    recorded = take(opts)
+    try:
+        if opts.csv:
+            with open(opts.csv, "w", encoding="utf-8", newline="") as file:
+                write_csv(recorded, file)
+        if opts.perfetto:
+            with open(opts.perfetto, "wb") as file:
+                file.write(perfetto.Writer(recorded).file())
+    except OSError as error:
+        raise HostError(f"{error.filename}: {error.strerror}") from error
+    if opts.tail or not (opts.csv or opts.perfetto):
+        sys.stdout.write(tail(recorded, opts.tail or LINES))
+    names = [os.path.relpath(name) for name in (opts.csv, opts.perfetto) if name]
+    print(f"vm: {', '.join(names)}{': ' * bool(names)}{summary(recorded)}", file=sys.stderr)
+    return 0
