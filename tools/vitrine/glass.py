@@ -18,7 +18,7 @@ LETTERS = {"FRAME_FREE": ".", "FRAME_KERNEL": "K", "FRAME_KMALLOC": "k", "FRAME_
 WORDS = {".": "free", "-": "free, never used", "K": "the kernel's own", "k": "kernel objects (kmalloc)",
          "t": "page tables", "A": "private and shared memory", "S": "the same, mapped more than once",
          "F": "files", "0": "the frame of zeros", "#": "kernel image, devices: given to nobody"}
-COLUMNS, ROWS = 64, 32  # of a drawn map
+COLUMNS, ROWS = 64, 20  # of a drawn map
 
 
 def kib(pages):
@@ -196,8 +196,8 @@ def frame_nature(state, number, owner, f):
 def show_frame(data):
     lines = [f"frame {data['frame']}, at {data['address']:#x}: {data['nature']}"]
     if "references" in data:
-        lines.append(f"the page is in {times(data['references'], 'table')} of pages; it has "
-                     + (f"{data['slot']} as its place in swap" if data["slot"] else "no place in swap"))
+        lines.append(f"{times(data['references'], 'reference')} to the page; "
+                     + (f"its place in swap: {data['slot']}" if data["slot"] else "it has no place in swap"))
     if "mapped" in data:
         words = [word for word in ("busy", "dirty") if data[word]]
         words += [f"pinned {times(data['pins'], 'time')}"] * bool(data["pins"])
