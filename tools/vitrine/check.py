@@ -7,7 +7,8 @@ lost, whether free frames are all on the list, and whether the bytes of a clean 
 from collections import Counter
 
 from . import memory
-from .memory import ADDRESS, DIRTY, NO_EXECUTE, PAGE, USER, BadAddress
+from .machine import HostError
+from .memory import ADDRESS, DIRTY, NO_EXECUTE, PAGE, USER
 from .state import ANON, EXEC, FREE, OBJECT, PAGETABLE, WRITE, ZERO
 
 SHOWN = 100  # violations that are kept: one mistake can break them all
@@ -35,7 +36,7 @@ class Check:
                      self.anons, self.objects, self.slots, self.clean_pages):
             try:
                 part()
-            except BadAddress as error:
+            except HostError as error:
                 what = part.__name__.replace("_", " ")
                 self.fail(0, f"while looking at {what}: {error}; a pointer on the way is bad")
         return self
@@ -158,8 +159,9 @@ class Check:
         at, before, seen = link(head).next, head, set()
         while at != head:
             number = state.number(at)
-            if number in seen or number not in free:
-                self.fail(7, f"the free list leads to frame {number}, which is "
+            if number in seen or number not in free or at != state.descriptor(number):
+                what = f"frame {number}" if number in state.frames else f"{at:#x}"
+                self.fail(7, f"the free list leads to {what}, which is "
                           + ("on it already" if number in seen else nature(state.owner(number))))
                 return
             self.expect(link(at).prev == before, 7, f"the free list is broken at frame {number}")
@@ -215,8 +217,8 @@ class Check:
         """The frames that objects name are theirs, and counted."""
         views = {r.object.address: r.object for s in self.state.spaces for r in s.regions if r.object is not None}
         views.update((view.address, view) for view in self.state.shared_objects)
-        for frame in self.state.frames.values():
-            if frame.anon and self.state.owners[frame.owner] == OBJECT and frame.anon not in views:
+        for number, frame in self.state.frames.items():
+            if frame.anon and self.state.owner(number) == OBJECT and frame.anon not in views:
                 views[frame.anon] = self.kernel.view("object", frame.anon)
         shm = self.kernel.enums["object_kind"]["OBJECT_SHM"]
         for view in views.values():
@@ -231,7 +233,7 @@ class Check:
 
     def every_anon(self):
         """Anons that tables name, and those that only a frame on its way to or from the disk holds."""
-        held = {f.anon for f in self.state.frames.values() if f.anon and self.state.owners[f.owner] == ANON}
+        held = {f.anon for n, f in self.state.frames.items() if f.anon and self.state.owner(n) == ANON}
         return held | set(self.state.anon_names)
 
     def slots(self):

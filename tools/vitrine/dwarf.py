@@ -9,6 +9,8 @@ import json
 import os
 import tempfile
 
+from .machine import HostError
+
 FORMAT = 2  # of the remembered form: a new one is another file
 KEPT = 8
 PASS_THROUGH = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type")
@@ -152,6 +154,8 @@ def parse(elf):
     from elftools.elf.elffile import ELFFile  # pylint: disable=import-outside-toplevel
     with open(elf, "rb") as file:
         image, reader = ELFFile(file), Reader()
+        if not image.has_dwarf_info() or image.get_section_by_name(".symtab") is None:
+            raise HostError(f"{os.path.relpath(elf)} was built without debugging information")
         reader.read(image.get_dwarf_info())
         symbols = {s.name: s["st_value"] for s in image.get_section_by_name(".symtab").iter_symbols() if s.name}
     return {"structs": reader.structs, "enums": reader.enums, "symbols": symbols,

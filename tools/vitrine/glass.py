@@ -3,6 +3,7 @@
 Each is a function from a State and the options to plain data, which --json prints, and another one from that data to
 the lines that a person reads.  Sizes are in pages in the data, and in KiB in the lines.
 """
+import contextlib
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ LETTERS = {"FRAME_FREE": ".", "FRAME_KERNEL": "K", "FRAME_KMALLOC": "k", "FRAME_
 WORDS = {".": "free", "-": "free, never used", "K": "the kernel's own", "k": "kernel objects (kmalloc)",
          "t": "page tables", "A": "private and shared memory", "S": "the same, mapped more than once",
          "F": "files", "0": "the frame of zeros", "#": "kernel image, devices: given to nobody"}
-COLUMNS, ROWS = 64, 32  # of a drawn map
+COLUMNS, ROWS = 64, 20  # of a drawn map
 
 
 def kib(pages):
@@ -62,7 +63,10 @@ def letter(state, process, task):
 
 def command(state, process, space):
     """The command line of a process, or its name in brackets."""
-    words = space.read(space.view.arg_start, min(space.view.arg_end - space.view.arg_start, PAGE)) if space else b""
+    try:
+        words = space.read(space.view.arg_start, min(space.view.arg_end - space.view.arg_start, PAGE)) if space else b""
+    except memory.BadAddress:  # its page table is broken
+        words = b""
     text = b" ".join(words.rstrip(b"\0").split(b"\0")).decode("utf-8", "replace")
     return text if text.isprintable() and text else f"[{state.name_of(process)}]"
 
@@ -196,8 +200,8 @@ def frame_nature(state, number, owner, f):
 def show_frame(data):
     lines = [f"frame {data['frame']}, at {data['address']:#x}: {data['nature']}"]
     if "references" in data:
-        lines.append(f"the page is in {times(data['references'], 'table')} of pages; it has "
-                     + (f"{data['slot']} as its place in swap" if data["slot"] else "no place in swap"))
+        lines.append(f"{times(data['references'], 'reference')} to the page; "
+                     + (f"its place in swap: {data['slot']}" if data["slot"] else "it has no place in swap"))
     if "mapped" in data:
         words = [word for word in ("busy", "dirty") if data[word]]
         words += [f"pinned {times(data['pins'], 'time')}"] * bool(data["pins"])
@@ -327,6 +331,8 @@ def last(folder):
             found["program"] = [os.fsdecode(word) for word in words.read().split(b"\0")[:-1]]
     except FileNotFoundError:
         found["program"] = []
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "crash.txt"), encoding="utf-8") as note:
+        found["page"] = note.read()
     found["memory"] = os.path.exists(os.path.join(folder, "ram"))
     return found
 
@@ -339,7 +345,7 @@ def show_last(data):
     elif data["status"] is None:
         lines.append("it was interrupted on the host (Ctrl-C, or killed), so nothing says how the guest was doing")
     elif data["message"]:
-        lines.append(data["message"])
+        lines.append(data["message"] + "\n" + data.get("page", "").rstrip())
     else:
         lines.append("the program ended, and the machine was switched off in order"
                      + (f"; exit status {data['status']}" if data["program"] else ""))

@@ -16,6 +16,7 @@ from .machine import HostError
 from .memory import PAGE, BadAddress
 
 LIST_MAX = 1 << 22
+RADIX_HEIGHT = 11
 CODES = {1: "bB", 2: "hH", 4: "iI", 8: "qQ"}
 
 
@@ -201,6 +202,8 @@ class Kernel:
 
     def radix(self, tree):
         """(index, pointer) for each value of a struct radix, in order."""
+        if tree.root is not None and not 1 <= tree.height <= RADIX_HEIGHT:
+            raise HostError(f"the table (struct radix) at {tree.address:#x} has {tree.height} levels: it is broken")
         yield from self._radix_below(tree.root.address, tree.height, 0) if tree.root else ()
 
     def _radix_below(self, node, level, base):

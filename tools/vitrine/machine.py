@@ -32,6 +32,7 @@ TREE = os.path.join(BUILD, "root")
 OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd")]
 KEPT_RUNS = 8
+KEPT_CRASHES = 4  # beyond those, of runs in which the kernel died
 KEPT_RAMS = 2  # of the finished runs among them that ended well: memory takes room, and is wanted soon or never
 EXIT_ORDERLY = 33  # (0x10 << 1) | 1, what isa-debug-exit makes of the kernel's code
 EXIT_PANIC = 35
@@ -117,7 +118,8 @@ def prune():
     """Remove finished runs but the newest few and those that --keep marked."""
     names = sorted((n for n in os.listdir(RUNS) if re.match(r"\d{3}-", n)),
                    key=lambda n: born(os.path.join(RUNS, n)), reverse=True)
-    for name in names[KEPT_RUNS:]:
+    crashes = [name for name in names[KEPT_RUNS:] if os.path.exists(os.path.join(RUNS, name, "crash.txt"))]
+    for name in [name for name in names[KEPT_RUNS:] if name not in crashes[:KEPT_CRASHES]]:
         path = os.path.join(RUNS, name)
         if os.path.exists(os.path.join(path, "keep")):
             continue
@@ -436,6 +438,13 @@ class Machine:
         """True when the guest switched the machine off by ACPI."""
         return any(e["event"] == "SHUTDOWN" and e["data"].get("reason") == "guest-shutdown"
                    for e in self.events)
+
+    def note_registers(self):
+        """Leave in the folder what the processors hold, of a machine that has not ended by itself."""
+        text = self.monitor("info registers -a") if self.process.poll() is None else ""
+        if text:
+            with open(self.folder.file("registers"), "w", encoding="ascii", errors="replace") as note:
+                note.write(text)
 
     def stop(self):
         """End QEMU, if it still runs; its exit status."""

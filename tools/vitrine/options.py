@@ -25,7 +25,8 @@ Each of 124, 125 and 126 comes with a message that says which.
 
 Each run has a folder of its own, build/runs/NNN-PID (build/runs/latest is the newest): its disk, sockets,
 kernel.log, qemu.log, QEMU's command and the guest's memory, for the verbs that look. The last eight are kept,
-and those made with --keep; of those that end well, only the newest two and those made with --keep keep memory.
+four more in which the kernel died, and those made with --keep; of those that end well, only the newest two and
+those made with --keep keep memory.
 """
 
 RUN_TEXT = """\

@@ -297,6 +297,7 @@ def session(folder, opts):
     try:
         state.run()
     except End as end:
+        running.note_registers()
         running.stop()
         state.tail.copy()
         orderly = end.status < verdict.TIMEOUT or not end.message
@@ -356,6 +357,9 @@ def main(argv):
         return 128 + signal.SIGINT
     if end.message:
         print(f"vm: {end.message}", file=sys.stderr)
+        if folder is not None and end.status == verdict.KERNEL:
+            from . import crash  # pylint: disable=import-outside-toplevel  # nobody else needs it
+            sys.stderr.write(crash.tell(folder.path, end))
         if folder is not None:
             print(f"vm: see {os.path.relpath(folder.path)}/kernel.log and qemu.log", file=sys.stderr)
     if folder is not None:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from . import memory
 from .kernel import Record
-from .memory import ADDRESS, PAGE, PRESENT
+from .memory import ADDRESS, PAGE, PRESENT, BadAddress
 
 FRAME_FIELDS = ("anon", "maps", "index", "pins", "owner", "busy", "dirty", "referenced")
 ANON, OBJECT, KMALLOC, PAGETABLE, ZERO, FREE = (f"FRAME_{n}" for n in "ANON OBJECT KMALLOC PAGETABLE ZERO FREE".split())
@@ -66,7 +66,10 @@ class Space:
                         below(entry & ADDRESS, level - 1, va)
                     else:
                         entries[va] = entry
-        below(self.root, 4, 0)
+        try:
+            below(self.root, 4, 0)
+        except BadAddress as error:
+            raise BadAddress(f"the page table of {self.who} leads astray: {error}") from error
         return tables, entries
 
     @cached_property
