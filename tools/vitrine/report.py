@@ -1,0 +1,86 @@
+"""The report of a trace: one HTML page that needs nothing else, made of the files in report/.
+
+The page gets the records as columns, deflated and in base64, and works everything out itself; 100,000 records
+are about one megabyte.
+"""
+import base64
+import hashlib
+import json
+import os
+import re
+import struct
+import zlib
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report")
+RECORD = struct.Struct("<QHBBiQQ")  # time, kind, cpu, detail, tid, a, b: kernel/trace/events.toml
+
+# In this order: each file uses only what those before it define, until page.js begins.
+SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js", "frames.js",
+           "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js", "cpus.js", "page.js"]
+
+
+def text(name):
+    with open(os.path.join(HERE, name), encoding="utf-8") as source:
+        return source.read()
+
+
+def style():
+    """The style sheet; the dark colours stand in it once and count for the system's choice and for the switch."""
+    sheet = text("style.css")
+    dark = re.search(r"^@DARK (\{.*?^\})\n", sheet, re.M | re.S)
+    both = (f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=\"light\"]) {dark[1]} }}\n"
+            f":root[data-theme=\"dark\"] {dark[1]}\n")
+    return text("vendor/uplot/uPlot.min.css") + "\n" + sheet.replace(dark[0], both)
+
+
+def columns(records, owners):
+    """Records as columns, for trace.js: the wide ones first.  Times are the differences to the record before."""
+    rows = list(RECORD.iter_unpack(records))
+    time, kind, cpu, detail, tid, a, b = zip(*rows) if rows else ((),) * 7
+    steps = [0, *(later - earlier for earlier, later in zip(time, time[1:]))][:len(rows)]
+    low, high = (lambda column: [n & 0xffffffff for n in column]), (lambda column: [n >> 32 for n in column])
+    words = [low(steps), high(steps), [n & 0xffffffff for n in tid], low(a), high(a), low(b), high(b)]
+    return b"".join(struct.pack(f"<{len(rows)}I", *column) for column in words) + \
+        b"".join(map(bytes, (kind, cpu, detail))) + owners
+
+
+def page(records, meta):
+    """The HTML page, as text.
+
+    @records: bytes, 32 for each record, sorted by time.
+    @meta:    what the records do not say; all of it may be missing:
+              command (what ran), tsc_hz, cpus, lost (a number for each CPU), frames (of RAM, the holes included),
+              names ({tid: [pid, name]} of threads that were there before), owners (bytes: each frame's at the end).
+    """
+    owners = bytes(meta.get("owners") or b"")
+    facts = {"command": "", "tsc_hz": 10**9, "cpus": 1, "lost": [], "frames": 0, "names": {}, **meta,
+             "events": len(records) // RECORD.size, "owners": len(owners)}
+    parts = {
+        "STYLE": style(),
+        "META": json.dumps(facts).replace("<", "\\u003c"),
+        "RECORDS": base64.b64encode(zlib.compress(columns(records, owners), 9)).decode("ascii"),
+        "SCRIPT": "\n".join(text(name) for name in SCRIPTS),
+    }
+    return re.sub(r"^(.*)@([A-Z]+)@", lambda match: match[1] + parts[match[2]], text("template.html"), flags=re.M)
+
+
+def write(path, records, meta):
+    """Writes the page to a file."""
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(page(records, meta))
+
+
+def changed_vendor_files():
+    """Vendored files that are not what SHA256SUMS beside them says, or are not named there."""
+    wrong = []
+    for folder, _, names in os.walk(os.path.join(HERE, "vendor")):
+        if "SHA256SUMS" not in names:
+            continue
+        with open(os.path.join(folder, "SHA256SUMS"), encoding="ascii") as sums:
+            known = {name: digest for digest, name in map(str.split, sums)}
+        for name in {*names, *known} - {"SHA256SUMS"}:
+            path = os.path.join(folder, name)
+            data = open(path, "rb").read() if os.path.exists(path) else b""
+            if hashlib.sha256(data).hexdigest() != known.get(name):
+                wrong.append(os.path.relpath(path, HERE))
+    return sorted(wrong)
