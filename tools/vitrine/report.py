@@ -11,8 +11,12 @@ import re
 import struct
 import zlib
 
+from .schema import PLACES
+from .state import State
+from .trace import RECORD
+
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report")
-RECORD = struct.Struct("<QHBBiQQ")  # time, kind, cpu, detail, tid, a, b: kernel/trace/events.toml
+OUTSIDE = 8  # an owner that only the page knows: names.js
 
 # In this order: each file uses only what those before it define, until page.js begins.
 SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js", "frames.js",
@@ -64,10 +68,38 @@ def page(records, meta):
     return re.sub(r"^(.*)@([A-Z]+)@", lambda match: match[1] + parts[match[2]], text("template.html"), flags=re.M)
 
 
-def write(path, records, meta):
-    """Writes the page to a file."""
+def pack(recorded):
+    """The records of a trace.Trace, as bytes again; their times are ticks since boot."""
+    out = bytearray()
+    for event in recorded.events:
+        kind, words = recorded.kinds[event.kind], dict.fromkeys(PLACES, 0)
+        for field in kind.fields:
+            value = event.fields[field.name]
+            number = int.from_bytes(value.encode()[:8], "little") if field.type == "text" else value & field.mask
+            words[field.place] |= number << field.low
+        out += RECORD.pack(event.time * recorded.hz // 10**9, kind.number, event.cpu, words["detail"], event.tid,
+                           words["a"], words["b"])
+    return bytes(out)
+
+
+def frame_owners(kernel):
+    """The owner of each frame now, a byte each; OUTSIDE where there is none to give out."""
+    state = State(kernel)
+    owners = bytearray([OUTSIDE]) * max(end for _, _, end in state.rams)
+    for _, fresh, end in state.rams:
+        owners[fresh:end] = bytes(end - fresh)
+    for number, frame in state.frames.items():
+        owners[number] = frame.owner
+    return bytes(owners)
+
+
+def write(path, recorded, owners, command):
+    """Writes the page about a trace.Trace to a file.  @owners: of frame_owners().  @command: what ran."""
+    names = {tid: [recorded.pids.get(tid, tid), name] for tid, name in recorded.names.items()}
+    meta = {"command": command, "tsc_hz": recorded.hz, "cpus": len(recorded.rings), "owners": owners,
+            "lost": [ring.lost for ring in recorded.rings], "frames": len(owners), "names": names}
     with open(path, "w", encoding="utf-8") as out:
-        out.write(page(records, meta))
+        out.write(page(pack(recorded), meta))
 
 
 def changed_vendor_files():

@@ -66,6 +66,7 @@ class Machine {
         this.counts = new Uint32Array(OWNERS.length);
         for (const owner of this.owners) this.counts[owner]++;
         this.spaces = new Map();    // index of a process -> Space
+        this.waiting = new Map();   // the same, of spaces that exec may come back to
         this.ofFrame = new Map();   // frame -> page
         this.ofSlot = new Map();    // slot -> page
     }
@@ -89,7 +90,7 @@ class Machine {
         return page;
     }
 
-    release(page) {
+    put(page) {
         if (page && --page.refs === 0 && page.slot >= 0) this.ofSlot.delete(page.slot);
     }
 
@@ -98,7 +99,7 @@ class Machine {
         const old = space.pages.get(number);
         if (old === page) return;
         page.refs++;
-        this.release(old);
+        this.put(old);
         space.pages.set(number, page);
     }
 
@@ -111,7 +112,7 @@ class Machine {
     }
 
     drop(space, number) {
-        this.release(space.pages.get(number));
+        this.put(space.pages.get(number));
         space.pages.delete(number);
     }
 
@@ -140,7 +141,7 @@ class Machine {
         case KIND.SWAP_OUT: this.swapOut(this.page(a), trace.slot(i)); break;
         case KIND.SWAP_IN: this.swapIn(a, trace.slot(i)); break;
         case KIND.FORK: if (detail !== 1) this.fork(i, detail === 2); break;
-        case KIND.EXEC: this.forget(trace.process(i)); break;
+        case KIND.EXEC: this.exec(trace.process(i), detail); break;
         case KIND.EXIT: if (detail) this.forget(trace.process(i)); break;
         }
     }
@@ -179,12 +180,34 @@ class Machine {
         }
     }
 
-    // A process leaves its space; the last one takes the pages along.
+    // While exec fills the new space the old one waits, for exec may fail.
+    exec(process, step) {
+        const { index } = process;
+        if (step === EXEC.BEGINS) {
+            this.waiting.set(index, this.spaces.get(index));
+            this.spaces.delete(index);
+        } else if (step === EXEC.DONE) {
+            const old = this.waiting.get(index);
+            this.waiting.delete(index);
+            this.release(old);
+        } else {
+            this.forget(process);
+            if (this.waiting.get(index)) this.spaces.set(index, this.waiting.get(index));
+            this.waiting.delete(index);
+        }
+    }
+
+    // A process leaves its space.
     forget(process) {
         const space = this.spaces.get(process.index);
         this.spaces.delete(process.index);
-        if (!space || [...this.spaces.values()].includes(space)) return;
-        for (const page of space.pages.values()) this.release(page);
+        this.release(space);
+    }
+
+    // A space that nobody has any more takes its pages along.
+    release(space) {
+        if (!space || [...this.spaces.values(), ...this.waiting.values()].includes(space)) return;
+        for (const page of space.pages.values()) this.put(page);
     }
 
     state(page) {

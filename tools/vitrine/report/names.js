@@ -1,7 +1,7 @@
 // names.js - what the numbers in a record stand for: owners of frames, kinds of faults, kinds of events.  The numbers
 // are those of mm/frame.h, mm/fault.h and kernel/trace/events.toml; the colours are variables of style.css.
 
-const UNKNOWN = 7;
+const UNKNOWN = 7, OUTSIDE = 8;
 const PAGE = 4096;
 
 // Owner of a frame, by number: name, colour, and what a beginner should know about it.
@@ -14,6 +14,7 @@ const OWNERS = [
     ["file page", "--object", "a page of a file, kept in memory (page cache)"],
     ["frame of zeros", "--zero", "one frame that stands for all pages nobody has written yet"],
     ["not known", "--unknown", "no record of the trace mentions it"],
+    ["the kernel itself", "--outside", "never given out: the kernel's image, its tables made at boot, the firmware's memory"],
 ].map(([name, colour, means]) => ({ name, colour, means }));
 const OWNER = { FREE: 0, ANON: 4, OBJECT: 5, ZERO: 6 };
 
@@ -35,6 +36,8 @@ const FAULTS = [
 const KINDS = ["", "fault", "map", "unmap", "protect", "cow_copy", "cow_reuse", "swap_out", "swap_in", "frame_alloc",
     "frame_free", "fork", "exec", "exit", "switch", "tlb_flush", "shootdown", "reclaim", "signal", "drop", "write_back"];
 const KIND = Object.fromEntries(KINDS.map((name, number) => [name.toUpperCase(), number]));
+
+const EXEC = { BEGINS: 0, DONE: 1, FAILED: 2 };
 
 // The state of a page in an address space.
 const STATES = [

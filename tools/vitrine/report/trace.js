@@ -108,7 +108,7 @@ class Trace {
         case KIND.COW_COPY: process.copies++; break;
         case KIND.COW_REUSE: process.reuses++; break;
         case KIND.SWITCH: process.switches++; break;
-        case KIND.EXEC: process.names.push([this.time[i], this.text(i)]); break;
+        case KIND.EXEC: if (this.detail[i] === EXEC.DONE) process.names.push([this.time[i], this.text(i)]); break;
         case KIND.EXIT:
             if (this.detail[i]) Object.assign(process, { ended: this.time[i], status: this.a(i) });
             break;
@@ -149,7 +149,7 @@ class Trace {
         case KIND.FRAME_ALLOC: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} taken: ${OWNERS[d]?.name ?? d}`;
         case KIND.FRAME_FREE: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} freed; it was: ${OWNERS[d]?.name ?? d}`;
         case KIND.FORK: return d === 1 ? `new thread ${a}` : `fork: child ${b}`;
-        case KIND.EXEC: return `exec ${this.text(i)}`;
+        case KIND.EXEC: return `exec ${this.text(i)} ${["begins", "is done", "failed"][d] ?? d}`;
         case KIND.EXIT: return `end of ${d ? `process ${b}` : `a thread of ${b}`}: ${ending(a)}`;
         case KIND.SWITCH: return `switch from thread ${b || "idle"} to ${a || "idle"}`;
         case KIND.TLB_FLUSH: return b ? `TLB: forget ${range()}` : "TLB: forget everything";
