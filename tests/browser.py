@@ -3,6 +3,7 @@
 The protocol is JSON with a zero byte after each message, on the browser's descriptors 3 (to it) and 4 (from it).
 """
 import base64
+import fcntl
 import json
 import os
 import select
@@ -14,31 +15,36 @@ HELP = "no Chromium here: apt-get install --no-install-recommends chromium (or r
 PATIENCE = 240  # seconds: only a browser that hangs takes so long
 
 
+def place(to_child, from_child):
+    """In the child: its ends of the pipes become 3 and 4, by way of numbers that are neither."""
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_child, from_child)]
+    for number, end in enumerate(ends, 3):
+        os.dup2(end, number)
+
+
 class Browser:
     """One browser with one tab.  Messages of its console and uncaught errors gather in `errors`."""
 
-    def __init__(self, folder, width=1280, height=900, options=()):
+    def __init__(self, folder, width=1280, height=900):
         program = shutil.which("chromium") or shutil.which("chromium-browser")
         assert program, HELP
         to_child, self.out = os.pipe()
         self.inp, from_child = os.pipe()
-        self.number, self.events, self.errors, self.rest = 0, [], [], b""
+        self.number, self.session, self.errors, self.rest = 0, None, [], b""
         with open(os.path.join(folder, "chromium.log"), "wb") as log:
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", f'exec 3<&{to_child} 4>&{from_child} "$@"', "sh", program, "--headless=new", "--no-sandbox",
-                 "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
-                 f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", *options, "about:blank"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(to_child, from_child))
+                [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                 "--remote-debugging-pipe", f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
+                 "about:blank"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(3, 4),
+                preexec_fn=lambda: place(to_child, from_child))
         os.close(to_child)
         os.close(from_child)
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = None
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.ask(f"{domain}.enable")
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-
-    session = None
 
     def close(self):
         os.close(self.out)

@@ -74,7 +74,8 @@ class Model:
 
     def reclaim(self):
         self.write(RECLAIM, 0, self.free(), 48)
-        pages = {page for process in self.processes.values() for page in process.pages.values() if page.frame is not None}
+        pages = {page for process in self.processes.values() for page in process.pages.values()
+                 if page.frame is not None}
         victims = sorted(pages, key=lambda page: page.frame)
         for page in self.random.sample(victims, min(24, len(victims))):
             page.slot = page.slot or next(n for n in range(1, 1 << 20) if n not in self.slots)
@@ -108,11 +109,16 @@ class Model:
         self.tid = process.pid
 
     def exec(self, process, name):
-        self.write(EXEC, 0, *struct.unpack("<QQ", name.encode().ljust(16, b"\0")))
-        self.empty(process)
+        words = struct.unpack("<QQ", name.encode().ljust(16, b"\0"))
+        old = Process(process.pid, process.base)
+        old.pages, old.tables = process.pages, process.tables
+        self.write(EXEC, 0, *words)
         process.base = 0x7f00_0000_0000 + self.random.randrange(1 << 24) * PAGE
-        process.size = 0
+        process.pages, process.files, process.tables, process.size = {}, {}, {}, 0
         self.map(process, 64)
+        self.store(process, 1)
+        self.write(EXEC, 1, *words)
+        self.empty(old)
 
     def map(self, process, pages):
         self.write(MAP, 3, process.base + process.size * PAGE, pages)
@@ -135,10 +141,10 @@ class Model:
             self.write(SHOOTDOWN, len(others), sum(1 << cpu for cpu in others), pages)
 
     def fault(self, process, address, kinds, frame, error, begin):
-        ticks = self.clock - begin + 100
-        self.clock += 100
-        self.write(FAULT, error, address, kinds | frame << 12 | min(ticks, (1 << 28) - 1) << 36)
         assert self.tid == process.pid
+        self.write(FAULT, error, address)
+        ticks = min(self.clock - begin, (1 << 28) - 1)
+        self.records[-1] = (*self.records[-1][:6], kinds | frame << 12 | ticks << 36)
 
     def table(self, process, address):
         """The page table of an address; its levels are made from the top, so the lowest is made last."""
@@ -148,7 +154,8 @@ class Model:
 
     def store(self, process, number):
         """A store to page `number` of the process: whatever fault that makes."""
-        address, page, begin = process.base + number * PAGE + 8 * self.random.randrange(512), process.pages.get(number), self.clock
+        address = process.base + number * PAGE + 8 * self.random.randrange(512)
+        page, begin = process.pages.get(number), self.clock
         if page is not None and page.frame is not None and page.writable:
             return
         self.table(process, address)
@@ -206,7 +213,7 @@ class Model:
             self.release(process, number)
         for frame in process.tables.values():
             self.give(frame)
-        process.tables, process.files = {}, {}
+        process.tables = {}
 
     def exit(self, process, status=0):
         self.empty(process)
@@ -231,12 +238,12 @@ def story(events=5000, frames=1024, cpus=2, seed=1):
             for index in range(12):
                 model.read_file(child, pick.randrange(120))
             if pick.random() < 0.8:
-                model.map(child, frames // 2)
+                model.map(child, frames)
             continue
         process = pick.choice(list(model.processes.values()))
         model.run(process)
         around = pick.randrange(process.size)
-        for _ in range(pick.randrange(40)):
+        for _ in range(pick.randrange(60)):
             model.store(process, min(process.size - 1, around + pick.randrange(60)))
         if process is not shell and pick.random() < 0.04:
             model.refuse(process)
@@ -247,4 +254,6 @@ def story(events=5000, frames=1024, cpus=2, seed=1):
             model.exit(process)
             model.run(shell)
             model.store(shell, pick.randrange(20))
+    model.run(shell)
+    model.fork(shell)
     return model

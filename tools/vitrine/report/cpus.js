@@ -114,7 +114,7 @@ function matrix(trace, asks, lanes) {
     if (lanes === 1) return make("p", { class: "muted" }, "One processor: there is nobody to ask, so it only flushes its own TLB.");
     const counts = Array.from({ length: lanes }, () => new Array(lanes).fill(0));
     for (const i of asks) for (const cpu of cpus(trace.a(i))) if (cpu < lanes) counts[trace.cpu[i]][cpu]++;
-    const head = (text) => make("th", { scope: "col" }, text);
+    const head = (text) => make("th", { scope: "col", class: "number" }, text);
     return make("table", {}, make("caption", {}, "How often the processor of a row asked that of a column"),
         make("thead", {}, make("tr", {}, head(""), ...counts.map((_, cpu) => head(`CPU ${cpu}`)))),
         make("tbody", {}, ...counts.map((row, cpu) => make("tr", {}, make("th", { scope: "row" }, `CPU ${cpu}`),

@@ -42,7 +42,9 @@ function familyView(app) {
 
     function connect(pen, from, to, x) {
         pen.fillStyle = css("--edge");
+        pen.globalAlpha = rows.length > 30 ? 0.3 : 1;
         pen.fillRect(Math.round(x), from, 1, to - from);
+        pen.globalAlpha = 1;
     }
 
     function drawBreaks(pen) {

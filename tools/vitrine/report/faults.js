@@ -89,7 +89,7 @@ function faultsView(app) {
 
     dragToZoom(app, chart, () => scale, (state) => { drag = state; });
     app.watch(() => chart.refresh());
-    legend("faults", FAULTS);
+    legend("faults", lanes.map(({ faults, ...lane }) => ({ ...lane, value: number(faults.length) })));
 }
 
 function tellFault(trace, i) {

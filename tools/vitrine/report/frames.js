@@ -3,6 +3,7 @@
 function framesView(app) {
     const { machine, trace } = app;
     const pixels = document.createElement("canvas");
+    let shown = -1, events = [];
     let shape = { columns: 1, rows: 1, cell: 1 };
 
     // The largest square with which all frames fit under the height that a map may have.
@@ -74,7 +75,7 @@ function framesView(app) {
         const box = document.querySelector("#frames .detail");
         box.hidden = app.frame < 0;
         if (app.frame < 0) return;
-        const events = eventsOfFrame(trace, app.frame);
+        if (shown !== app.frame) events = eventsOfFrame(trace, shown = app.frame);
         box.replaceChildren(make("h3", {}, `Frame ${app.frame}`), make("p", {}, tellFrame(app, app.frame).slice(1).join(" · ")),
             make("p", {}, `${count(events.length, "event")} of the trace ${events.length === 1 ? "names" : "name"} it:`),
             eventList(app, events));

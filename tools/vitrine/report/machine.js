@@ -55,7 +55,7 @@ class Machine {
             const freed = trace.kind[i] === KIND.FRAME_FREE;
             if (!freed && trace.kind[i] !== KIND.FRAME_ALLOC) continue;
             const frame = trace.a(i), end = frame + Math.max(1, trace.b(i));
-            for (let f = frame; f < end; f++) if (owners[f] === 255) owners[f] = freed ? trace.detail[i] : OWNER.FREE;
+            for (let f = frame; f < end; f++) if (owners[f] === 255) owners[f] = freed ? ownerOf(trace.detail[i]) : OWNER.FREE;
         }
         return owners.map((owner, f) => owner === 255 ? trace.ownersAtEnd?.[f] ?? UNKNOWN : owner);
     }
@@ -129,7 +129,7 @@ class Machine {
     step(i) {
         const { trace } = this, a = trace.a(i), b = trace.b(i), detail = trace.detail[i];
         switch (trace.kind[i]) {
-        case KIND.FRAME_ALLOC: this.setOwner(a, b, detail); break;
+        case KIND.FRAME_ALLOC: this.setOwner(a, b, ownerOf(detail)); break;
         case KIND.FRAME_FREE: this.setOwner(a, b, OWNER.FREE); break;
         case KIND.FAULT:
             if (trace.frame(i)) this.enter(this.space(trace.process(i)), trace.page(i), this.page(trace.frame(i)));

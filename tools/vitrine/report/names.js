@@ -16,6 +16,7 @@ const OWNERS = [
     ["not known", "--unknown", "no record of the trace mentions it"],
     ["the kernel itself", "--outside", "never given out: the kernel's image, its tables made at boot, the firmware's memory"],
 ].map(([name, colour, means]) => ({ name, colour, means }));
+const ownerOf = (detail) => detail < UNKNOWN ? detail : UNKNOWN;
 const OWNER = { FREE: 0, ANON: 4, OBJECT: 5, ZERO: 6 };
 
 // Kind of a fault, by number.

@@ -10,7 +10,7 @@ function sampleOwners(trace, first) {
     for (let point = 0, i = 0; point <= POINTS; point++) {
         for (const until = trace.end * point / POINTS; i < trace.length && trace.time[i] <= until; i++) {
             if (trace.kind[i] !== KIND.FRAME_ALLOC && trace.kind[i] !== KIND.FRAME_FREE) continue;
-            const to = trace.kind[i] === KIND.FRAME_ALLOC ? trace.detail[i] : OWNER.FREE, from = trace.a(i);
+            const to = trace.kind[i] === KIND.FRAME_ALLOC ? ownerOf(trace.detail[i]) : OWNER.FREE, from = trace.a(i);
             for (let f = from; f < from + Math.max(1, trace.b(i)); f++) {
                 counts[owners[f]]--;
                 counts[owners[f] = to]++;
