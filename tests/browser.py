@@ -33,8 +33,8 @@ class Browser:
         self.number, self.session, self.errors, self.rest = 0, None, [], b""
         with open(os.path.join(folder, "chromium.log"), "wb") as log:
             self.process = subprocess.Popen(
-                [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--remote-debugging-pipe", f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
+                [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
                  "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(3, 4),
                 preexec_fn=lambda: place(to_child, from_child))
@@ -124,13 +124,16 @@ class Browser:
                      windowsVirtualKeyCode=codes.get(key, ord(key[0])), **(text if kind == "keyDown" else {}))
 
     def picture(self, path, clip=None):
-        """A PNG of the window, or of a part of the page: (x, y, width, height)."""
+        """A PNG of the window, or of a part of the page (x, y, width, height), and in a file if there is a path."""
         more = {}
         if clip:
             more = {"clip": dict(zip(("x", "y", "width", "height"), clip), scale=1), "captureBeyondViewport": True}
-        data = self.ask("Page.captureScreenshot", format="png", **more)["data"]
-        with open(path, "wb") as out:
-            out.write(base64.b64decode(data))
+        data = base64.b64decode(self.ask("Page.captureScreenshot", format="png", **more)["data"])
+        if path:
+            with open(path, "wb") as out:
+                out.write(data)
+        return data
 
     def dark(self, on):
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+        value = "dark" if on else "light"
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])

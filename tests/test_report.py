@@ -4,12 +4,14 @@ Most tests look at a trace that tests/trace_model.py writes and of which it know
 traces of the kernel.
 """
 import collections
+import csv
+import glob
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
-import sys
 import time
 
 import pytest
@@ -17,8 +19,9 @@ import trace_model
 from browser import Browser
 from conftest import ROOT
 from trace_model import ANON, FREE, OBJECT, PAGE, ZERO, story
-from vitrine import report
+from vitrine import machine, report, runs
 from vitrine.schema import Schema
+from vitrine.state import State
 
 CHARTS = ["frames", "faults", "spaces", "family", "swap", "cpus"]
 READY = "document.querySelector('[data-ready], #broken:not([hidden])') !== null"
@@ -145,8 +148,10 @@ def test_each_view_draws(shown, theme):
     for view in CHARTS:
         look_at(shown, view)
         colours = shown.run(f"""(canvas => {{
-            const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data, found = new Set();
-            for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+            const { width, height } = canvas, found = new Set();
+            const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+            for (let i = 0; i < data.length; i += 4)
+                if (data[i + 3] === 255) found.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
             return [...found]; }})(document.querySelector('#{view} canvas'))""")
         assert len(colours) >= (2 if view == "swap" else 4), view
     for view in ("memory", "working"):
@@ -194,7 +199,8 @@ def test_text_can_be_read(shown, dark):
 
 def test_summary(shown, model):
     kinds = collections.Counter(record[1] for record in model.records)
-    tiles = dict(shown.run("[...document.querySelectorAll('#tiles div')].map(e => [...e.children].map(c => c.textContent))"))
+    tiles = dict(shown.run("[...document.querySelectorAll('#tiles div')].map(e => "
+                           "[...e.children].map(c => c.textContent))"))
     assert number(tiles["events"]) == len(model.records)
     assert number(tiles["page faults"]) == kinds[trace_model.FAULT]
     assert number(tiles["COW copies"]) == kinds[trace_model.COW_COPY]
@@ -226,7 +232,7 @@ def test_going_back_equals_going_forward(shown, model):
 
 
 def test_address_spaces_are_the_models(shown, model):
-    """At the end each process has the pages that the model knows, in their frames and slots, and shares what it shares."""
+    """At the end each process has the pages that the model knows, in their frames and slots, shared as there."""
     spaces = dict(shown.run("""[...vitrine.machine.spaces].map(([i, s]) => [vitrine.trace.processes[i].pid,
         [...s.pages].map(([n, p]) => [n, p.frame, p.slot, vitrine.machine.state(p)])])"""))
     assert sorted(spaces) == sorted(model.processes)
@@ -240,7 +246,8 @@ def test_address_spaces_are_the_models(shown, model):
         assert {page: tuple(rest) for page, *rest in spaces[pid]} == expected
         states.update(state for _, _, state in expected.values())
     shown_states = legend(shown, "spaces")
-    assert [shown_states[name] for name in ("own", "shared (COW)", "file", "in swap")] == [states[n] for n in (1, 2, 3, 5)]
+    names = ("own", "shared (COW)", "file", "in swap")
+    assert [shown_states[name] for name in names] == [states[n] for n in (1, 2, 3, 5)]
     assert states[5] and states[2]
 
 
@@ -282,7 +289,8 @@ def test_shootdowns_between_processors(shown, model):
     for _, kind, cpu, _, _, mask, _ in model.records:
         if kind == trace_model.SHOOTDOWN:
             expected.update((cpu, to) for to in range(2) if mask >> to & 1)
-    cells = shown.run("[...document.querySelectorAll('#cpus tbody tr')].map(r => [...r.querySelectorAll('td')].map(c => c.textContent))")
+    cells = shown.run("[...document.querySelectorAll('#cpus tbody tr')].map(r => "
+                      "[...r.querySelectorAll('td')].map(c => c.textContent))")
     assert [int(cells[0][1]), int(cells[1][0])] == [expected[0, 1], expected[1, 0]] and expected[1, 0]
 
 
@@ -296,7 +304,8 @@ def refused(model):
 
 
 def walk_cells(browser):
-    return browser.run("[...document.querySelectorAll('#walk tbody tr')].map(r => [...r.children].map(c => c.textContent))")
+    return browser.run("[...document.querySelectorAll('#walk tbody tr')].map(r => "
+                       "[...r.children].map(c => c.textContent))")
 
 
 def test_pointing_at_a_frame_tells_its_numbers(shown, model):
@@ -337,7 +346,7 @@ def test_walk_of_a_fault(shown, model):
             if made:
                 shown.run(f"vitrine.change({{fault: {index}}})")
                 cells = walk_cells(shown)
-                assert [int(row[3]) for row in cells] == [a >> 39 & 511, a >> 30 & 511, a >> 21 & 511, a >> 12 & 511, a & 4095]
+                assert [int(row[3]) for row in cells] == [*(a >> shift & 511 for shift in (39, 30, 21, 12)), a & 4095]
                 assert [int(row[4], 16) for row in cells[:4]] == [8 * int(row[3]) for row in cells[:4]]
                 expected = [f"was missing: made in frame {frame}" for frame in made]
                 assert [row[6] for row in cells[1:4]] == ["was there"] * (3 - len(made)) + expected
@@ -379,7 +388,8 @@ def test_keyboard(shown, model):
     shown.run("vitrine.change({now: vitrine.trace.length})")
     for view in CHARTS:
         look_at(shown, view)
-        shown.run(f"document.getElementById('spoken').textContent = ''; document.querySelector('#{view} canvas').focus()")
+        shown.run("document.getElementById('spoken').textContent = ''")
+        shown.run(f"document.querySelector('#{view} canvas').focus()")
         shown.key("End")
         assert text(shown, "#spoken"), view
 
@@ -397,8 +407,8 @@ def test_tab_reaches_everything(shown):
 
 def test_screen_readers_have_names(shown):
     """Each control and chart has a name, headings do not skip a level, tables say what their columns are."""
-    unnamed = shown.run("""[...document.querySelectorAll('button, select, input, canvas[tabindex], [role=application]')].filter(e =>
-        !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label'))).map(e => e.outerHTML)""")
+    unnamed = shown.run("""[...document.querySelectorAll(
+        'button, select, input, canvas[tabindex], [role=application]')].filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label'))).map(e => e.outerHTML)""")
     assert unnamed == []
     levels = shown.run("[...document.querySelectorAll('h1, h2, h3')].map(e => +e.tagName[1])")
     assert levels[0] == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:]))
@@ -479,9 +489,110 @@ def test_a_hundred_thousand_events(browser, tmp_path, capsys):
 
 # --- traces of the kernel -----------------------------------------------------------------------------------
 
+MIB = 16
 
-def vm_command(*words):
-    done = subprocess.run([os.path.join(ROOT, "vm"), *map(str, words)], capture_output=True, text=True, check=False,
-                          env=dict(os.environ, VITRINE_NO_BUILD="1"), timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+@pytest.fixture(name="family", scope="module", params=[1, 2], ids=["1 CPU", "2 CPUs"])
+def fixture_family(built, request, tmp_path_factory):  # pylint: disable=unused-argument
+    """A guest that forks, copies and swaps, and holds still: (its report, its table, what its memory says)."""
+    folder = tmp_path_factory.mktemp("family")
+    program, page, table = folder / "family", folder / "report.html", folder / "events.csv"
+    subprocess.run([f"{ROOT}/tools/ucc", f"{ROOT}/tests/guest/family.c", program, f"{program}.d"], cwd=ROOT, check=True)
+    command = [f"{ROOT}/vm", "run", "--keep", "--mem", "28M", "--swap", "64M", "--cpus", str(request.param), "--trace",
+               "6M" if request.param == 1 else "3M", "--add", f"{program}:/family", "--", "sh", "-c",
+               f"/family {MIB}; true"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, VITRINE_NO_BUILD="1")) as process:
+        run = None
+        try:
+            assert any(line == "=== ready\n" for line in process.stdout), "the guest ended early"
+            run = glob.glob(f"{machine.RUNS}/*-{process.pid:x}")[0]
+            done = subprocess.run([f"{ROOT}/vm", "trace", run, "-o", page, "--csv", table], capture_output=True,
+                                  text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            with runs.look(run) as kernel:
+                truth = anons(kernel)
+            process.communicate("\n")
+            assert process.returncode == 0
+        finally:
+            process.kill()
+            if run:
+                shutil.rmtree(run)
+    with open(table, encoding="utf-8", newline="") as rows:
+        yield page, list(csv.DictReader(rows)), truth
+
+
+def anons(kernel):
+    """({pid: {page: [frame or -1, slot or None, references]}} of the private pages of all processes, owners)"""
+    now, found = State(kernel), {}
+    for pid, process in now.processes.items():
+        pages = now.space_of(process).private.items()
+        found[pid] = {page: [now.number(anon.frame) if anon.frame else -1, anon.slot, anon.refs]
+                      for page, anon in ((page, now.anon(address)) for page, address in pages)}
+    return found, report.frame_owners(kernel)
+
+
+def test_report_agrees_with_the_machine(browser, family):
+    """From the records alone the page finds each private page where the kernel has it, shared by as many."""
+    page, _, (pages, owners) = family
+    show(browser, str(page))
+    assert bytes(browser.run("[...vitrine.machine.owners]")) == owners
+    spaces = dict(browser.run("""[...vitrine.machine.spaces].map(([i, s]) => [vitrine.trace.processes[i].pid,
+        [...s.pages].map(([n, p]) => [n, p.frame, p.slot, p.refs])])"""))
+    assert sorted(spaces) == sorted(pages) and len(pages) >= 6
+    in_swap = 0
+    for pid, expected in pages.items():
+        shown = {number: rest for number, *rest in spaces[pid]}
+        for number, (frame, slot, refs) in expected.items():
+            assert (shown[number][0], shown[number][2]) == (frame, refs), (pid, number)
+            if frame < 0:
+                assert shown[number][1] == slot, (pid, number)
+                in_swap += 1
+    assert in_swap > 100
+    assert max(refs for expected in pages.values() for _, _, refs in expected.values()) == 4
+
+
+def test_report_agrees_with_the_table(browser, family):
+    """The page counts what vm trace --csv lists."""
+    page, rows, _ = family
+    show(browser, str(page))
+    counts = collections.Counter(row["event"] for row in rows)
+    assert browser.run("KINDS.slice(1).map((_, k) => vitrine.trace.ofKind(k + 1).length)") == [
+        counts[kind] for kind in browser.run("KINDS.slice(1)")]
+    faults = [row for row in rows if row["event"] == "fault"]
+    shown = browser.run("vitrine.trace.faults.map(i => [hex(vitrine.trace.a(i)), vitrine.trace.frame(i), "
+                        "vitrine.trace.duration(i), vitrine.trace.tid[i], vitrine.trace.cpu[i]])")
+    assert shown == [[row["address"], *(int(row[name]) for name in ("frame", "ticks", "tid", "cpu"))] for row in faults]
+    assert text(browser, "#title") == f"sh -c '/family {MIB}; true'"
+    assert not browser.errors
+
+
+def test_walk_of_a_fault_of_the_kernel(browser, family):
+    """A COW copy: the story, the event in between, and the frame that the page had before."""
+    page, rows, _ = family
+    show(browser, str(page))
+    copy = next(row for row in reversed(rows) if row["event"] == "cow_copy")
+    browser.run("vitrine.change({fault: vitrine.trace.faults.findLast(i => vitrine.trace.kinds(i) >> 5 & 1)})")
+    assert "COW copy: a store to a page that others share" in text(browser, "#walk .story")
+    assert f"frame {copy['old']} to frame {copy['new']}" in text(browser, "#walk .events")
+    assert walk_cells(browser)[4][6].startswith(f"frame {copy['new']} ")
+
+
+@pytest.mark.parametrize("family", [2], indirect=True, ids=["2 CPUs"])
+def test_pictures_for_the_documentation(browser, family):
+    """PICTURES=docs/pictures writes them; without it this looks at whether they could be written."""
+    page, _, _ = family
+    show(browser, str(page))
+    folder = os.environ.get("PICTURES")
+    browser.run("""(() => { const { trace } = vitrine, out = trace.ofKind(KIND.SWAP_OUT);
+        const copies = trace.faults.filter(i => trace.kinds(i) >> 5 & 1);
+        vitrine.change({ fault: copies[Math.floor(copies.length / 2)] });
+        vitrine.change({ now: out[Math.floor(out.length / 2)] }); })()""")
+    for view in ("frames", "memory", "faults", "walk", "spaces", "family", "swap", "cpus"):
+        browser.run(f"document.getElementById('{view}').scrollIntoView({{behavior: 'instant', block: 'center'}})")
+        browser.settle()
+        browser.settle()
+        place = browser.run("(b => [b.x, b.y + scrollY, b.width, b.height])"
+                            f"(document.getElementById('{view}').getBoundingClientRect())")
+        data = browser.picture(folder and os.path.join(ROOT, folder, f"report-{view}.png"), place)
+        assert data.startswith(b"\x89PNG") and len(data) > 5000
