@@ -52,8 +52,8 @@ class Model:
         return b"".join(RECORD.pack(*record) for record in self.records)
 
     def meta(self):
-        return {"command": "model", "tsc_hz": 10**9, "cpus": self.cpus, "lost": [0] * self.cpus,
-                "frames": len(self.owners), "names": {}, "owners": bytes(self.owners)}
+        return {"command": "model", "tsc_hz": 10**9, "cpus": self.cpus, "lost": 0, "names": {},
+                "frames": len(self.owners), "owners": bytes(self.owners)}
 
     # Frames.
 

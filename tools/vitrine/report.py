@@ -53,11 +53,11 @@ def page(records, meta):
 
     @records: bytes, 32 for each record, sorted by time.
     @meta:    what the records do not say; all of it may be missing:
-              command (what ran), tsc_hz, cpus, lost (a number for each CPU), frames (of RAM, the holes included),
+              command (what ran), tsc_hz, cpus, lost (how many records came before), frames (of RAM, with its holes),
               names ({tid: [pid, name]} of threads that were there before), owners (bytes: each frame's at the end).
     """
     owners = bytes(meta.get("owners") or b"")
-    facts = {"command": "", "tsc_hz": 10**9, "cpus": 1, "lost": [], "frames": 0, "names": {}, **meta,
+    facts = {"command": "", "tsc_hz": 10**9, "cpus": 1, "lost": 0, "frames": 0, "names": {}, **meta,
              "events": len(records) // RECORD.size, "owners": len(owners)}
     parts = {
         "STYLE": style(),
@@ -68,10 +68,10 @@ def page(records, meta):
     return re.sub(r"^(.*)@([A-Z]+)@", lambda match: match[1] + parts[match[2]], text("template.html"), flags=re.M)
 
 
-def pack(recorded):
-    """The records of a trace.Trace, as bytes again; their times are ticks since boot."""
+def pack(recorded, events):
+    """Events of a trace.Trace as records again; their times are ticks since boot."""
     out = bytearray()
-    for event in recorded.events:
+    for event in events:
         kind, words = recorded.kinds[event.kind], dict.fromkeys(PLACES, 0)
         for field in kind.fields:
             value = event.fields[field.name]
@@ -94,12 +94,16 @@ def frame_owners(kernel):
 
 
 def write(path, recorded, owners, command):
-    """Writes the page about a trace.Trace to a file.  @owners: of frame_owners().  @command: what ran."""
+    """Writes the page about a trace.Trace to a file.  @owners: of frame_owners().  @command: what ran.
+
+    It begins where the ring that lost most does: before, the events of the other CPUs alone would tell nonsense.
+    """
+    events = [event for event in recorded.events if event.time >= recorded.complete_since]
     names = {tid: [recorded.pids.get(tid, tid), name] for tid, name in recorded.names.items()}
     meta = {"command": command, "tsc_hz": recorded.hz, "cpus": len(recorded.rings), "owners": owners,
-            "lost": [ring.lost for ring in recorded.rings], "frames": len(owners), "names": names}
+            "lost": recorded.lost + len(recorded.events) - len(events), "frames": len(owners), "names": names}
     with open(path, "w", encoding="utf-8") as out:
-        out.write(page(pack(recorded), meta))
+        out.write(page(pack(recorded, events), meta))
 
 
 def changed_vendor_files():

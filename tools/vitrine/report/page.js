@@ -87,7 +87,7 @@ function themeSwitch(redraw) {
 }
 
 function summary(app) {
-    const { trace } = app, { meta } = trace, lost = meta.lost.reduce((one, two) => one + two, 0);
+    const { trace } = app, { meta } = trace, { lost } = meta;
     document.querySelector("#title").textContent = meta.command || "A run of Vitrine";
     document.title = `${meta.command || "a run"} · Vitrine trace`;
     const tiles = [["events", number(trace.length)], ["time", time(trace.length ? trace.end : 0)], ["processors", meta.cpus],

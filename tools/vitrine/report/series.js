@@ -80,6 +80,8 @@ class Series {
             cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
             hooks: { draw: [(plot) => this.drawNow(plot)], setSelect: [(plot) => this.select(plot)] },
         }, [this.times, ...rows], this.holder);
+        this.read();
+        this.plot.over.addEventListener("mouseleave", () => this.read());
         this.plot.over.addEventListener("click", () => {
             if (!this.dragged) this.app.seekTime(this.plot.posToVal(this.plot.cursor.left, "x"));
             this.dragged = false;
@@ -106,7 +108,11 @@ class Series {
         const [from, to] = this.app.range;
         if (this.shown !== `${from} ${to}`) this.plot.setScale("x", { min: from, max: to }); else this.plot.redraw(false, false);
         this.shown = `${from} ${to}`;
+        this.read();
     }
+
+    // What the legend tells while nobody points: the values at the chosen moment.
+    read() { this.plot.setLegend({ idx: Math.round(this.app.time / this.app.trace.end * POINTS) }, false); }
 
     key(event) {
         const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

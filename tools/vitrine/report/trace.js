@@ -32,7 +32,8 @@ class Process {
     }
 
     label(time = Infinity) {
-        return this.pid ? `${this.pid} ${this.nameAt(time)}`.trim() : "idle";
+        if (this.pid === 0) return "idle";
+        return this.pid > 0 ? `${this.pid} ${this.nameAt(time)}`.trim() : this.name || `kernel thread ${-this.pid}`;
     }
 }
 

@@ -65,6 +65,7 @@ function levels(trace, i, during) {
     const rows = LEVELS.map((level, n) => {
         const index = Number(address >> BigInt(level.shift) & 511n), table = made[n - (4 - made.length)];
         let found = n === 0 ? "in CR3: always there" : table === undefined ? "was there" : `was missing: made in frame ${table}`;
+        if (n === 3 && table === undefined) found += trace.error(i) & 1 ? "; its entry did not allow it" : "; its entry was empty";
         if (refused && n) found = "the trace does not tell";
         return make("tr", {}, make("th", { scope: "row", class: `g${n}` }, level.name), make("td", {}, level.table),
             make("td", { class: "number" }, `${level.shift + 8}–${level.shift}`), make("td", { class: "number" }, String(index)),
