@@ -33,9 +33,9 @@ class Browser:
         self.number, self.session, self.errors, self.rest = 0, None, [], b""
         with open(os.path.join(folder, "chromium.log"), "wb") as log:
             self.process = subprocess.Popen(
-                [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                 "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}/profile",
-                 f"--window-size={width},{height}", "about:blank"],
+                [program, "--headless=new", "--hide-scrollbars", "--no-sandbox", "--disable-gpu",
+                 "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
+                 f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(3, 4),
                 preexec_fn=lambda: place(to_child, from_child))
         os.close(to_child)
