@@ -1,9 +1,10 @@
 """The verb `vm trace`: the trace of a run as sentences, as a table, and for other programs."""
 import csv
 import os
+import shlex
 import sys
 
-from . import perfetto, runs, trace
+from . import perfetto, report, runs, trace
 from .machine import HostError
 
 LINES = 40
@@ -51,18 +52,30 @@ def larger(recorded):
 
 
 def take(opts):
-    """The trace of the run that is meant."""
+    """The trace of the run that is meant, and the owners of its frames."""
     with runs.look(runs.find(opts.run), "vm trace") as kernel:
         recorded = trace.read(kernel)
+        owners = report.frame_owners(kernel) if opts.output else b""
     if not recorded.rings:
         raise HostError("that run recorded nothing: start it without --trace off")
-    return recorded
+    return recorded, owners
+
+
+def program(opts):
+    """What a run ran, as one would type it; "" for the shell of vm boot."""
+    try:
+        with open(os.path.join(runs.find(opts.run), "fw-argv"), encoding="utf-8", errors="replace") as words:
+            return shlex.join(words.read().rstrip("\0").split("\0"))
+    except FileNotFoundError:
+        return ""
 
 
 def main(opts):
     """Do what the options say; the exit status."""
-    recorded = take(opts)
+    recorded, owners = take(opts)
     try:
+        if opts.output:
+            report.write(opts.output, recorded, owners, program(opts))
         if opts.csv:
             with open(opts.csv, "w", encoding="utf-8", newline="") as file:
                 write_csv(recorded, file)
@@ -71,8 +84,9 @@ def main(opts):
                 file.write(perfetto.Writer(recorded).file())
     except OSError as error:
         raise HostError(f"{error.filename}: {error.strerror}") from error
-    if opts.tail or not (opts.csv or opts.perfetto):
+    files = [name for name in (opts.output, opts.csv, opts.perfetto) if name]
+    if opts.tail or not files:
         sys.stdout.write(tail(recorded, opts.tail or LINES))
-    names = [os.path.relpath(name) for name in (opts.csv, opts.perfetto) if name]
+    names = [os.path.relpath(name) for name in files]
     print(f"vm: {', '.join(names)}{': ' * bool(names)}{summary(recorded)}", file=sys.stderr)
     return 0

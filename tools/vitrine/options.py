@@ -74,7 +74,7 @@ TRACE_TEXT = """\
 Show what the kernel did with memory in a run: the latest, or RUN, which goes on or has ended. docs/trace.md tells what
 is recorded. Without options, the last 40 events as sentences.
 
-    vm run --trace 4M -- PROGRAM; vm trace --csv events.csv
+    vm run --trace 4M -- PROGRAM; vm trace -o report.html
 """
 
 
@@ -280,6 +280,7 @@ def add_trace(verbs):
                              usage="vm trace [RUN] [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
     trace.add_argument("run", nargs="?", metavar="RUN", help="a run's number or folder (default: the latest)")
     trace.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN", help="the same")
+    trace.add_argument("-o", "--output", metavar="FILE", help="write the report: one HTML page, for a browser")
     trace.add_argument("--csv", metavar="FILE", help="write all events as a table")
     trace.add_argument("--perfetto", metavar="FILE", help="write a file for https://ui.perfetto.dev")
     trace.add_argument("--tail", type=positive(int), metavar="N", help="print the last N events")
