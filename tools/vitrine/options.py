@@ -1,4 +1,4 @@
-"""The command line of ./vm: `vm run`, `vm boot`, `vm core`, the verbs that look into a machine, and their help."""
+"""The command line of ./vm: run, boot, core, gdb, the verbs that look into a machine, and their help."""
 import argparse
 import os
 import re
@@ -74,6 +74,19 @@ Show what the kernel did with memory in a run: the latest, or RUN, which goes on
 is recorded. Without options, the last 40 events as sentences.
 
     vm run --trace 4M -- PROGRAM; vm trace --csv events.csv
+"""
+
+GDB_TEXT = """\
+Open gdb on the machine of the last run, with the kernel's symbols and commands of our own (help vm, help break-user;
+docs/debugging.md shows them). In another terminal:
+
+    vm run --gdb -- /tests/cow_seen        waits; then here: vm gdb
+    vm boot --gdb                          the same with a shell (make debug does this)
+
+A machine that waits is let run to kmain, or to --at. One that runs already is stopped where it is; leaving gdb lets
+it go on. What stands behind "--" goes to gdb:
+
+    vm gdb -- -batch -ex 'vm ps'
 """
 
 
@@ -301,6 +314,12 @@ def parser():
                             usage="vm core [GUEST-CORE] [-- GDB-ARGUMENT...]",
                             formatter_class=argparse.RawDescriptionHelpFormatter)
     core.add_argument("guest_core", nargs="?", metavar="GUEST-CORE", help="its absolute path in the guest")
+    gdb = verbs.add_parser("gdb", help="open gdb on the machine of the last run", description=GDB_TEXT,
+                           usage="vm gdb [--run RUN] [--at LOCATION] [-- GDB-ARGUMENT...]",
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    gdb.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN",
+                     help="another run: its number or its folder")
+    gdb.add_argument("--at", metavar="LOCATION", default="kmain", help="where a machine that waits stops (kmain)")
     add_glass(verbs)
     add_trace(verbs)
     return top
@@ -342,10 +361,10 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, or one that looks into "
+        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, or one that looks into "
                         "a machine, such as vm ps\n(try: ./vm --help)")
-    if opts.folder is not None and opts.verb not in (*GLASS, "trace"):
-        raise HostError(f"--run is for {', '.join(GLASS)} and trace; vm {opts.verb} does not look at another run")
+    if opts.folder is not None and opts.verb not in (*GLASS, "trace", "gdb"):
+        raise HostError(f"--run is for {', '.join(GLASS)}, trace, gdb; vm {opts.verb} does not look at another run")
     if opts.verb in GLASS:
         if program:
             raise HostError(f"vm {opts.verb} takes no program behind \"--\"")
@@ -359,6 +378,9 @@ def parse(argv):
         if program:
             raise HostError("vm trace takes no program: vm run --trace SIZE -- PROGRAM, then vm trace")
         opts.run = opts.run or opts.folder
+        return opts
+    if opts.verb == "gdb":
+        opts.program = program
         return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")

@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 
-from . import core, image, link, machine, options, verdict
+from . import core, debugger, image, link, machine, options, verdict
 from .verdict import End
 
 PIPE_ATOMIC = 4096  # what a pipe that select() calls writable takes at once
@@ -279,8 +279,8 @@ def after(folder, opts, end):
 
 def gdb_hint(folder):
     """Tell how a debugger is attached to the waiting machine."""
-    elf, sock = (os.path.relpath(path) for path in (machine.KERNEL, folder.file("gdb.sock")))
-    print(f"vm: waiting for the debugger:  gdb {elf} -ex 'target remote {sock}'", file=sys.stderr)
+    print(f"vm: waiting for the debugger: ./vm gdb --run {os.path.basename(folder.path)[:3]}, in another terminal",
+          file=sys.stderr)
 
 
 def session(folder, opts):
@@ -334,6 +334,8 @@ def main(argv):
         opts = options.parse(argv)
         if opts.verb == "core":
             core.main(opts)
+        if opts.verb == "gdb":
+            debugger.main(opts)
         if opts.verb in options.GLASS:
             from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
             return glass.main(opts)

@@ -1,0 +1,23 @@
+"""What `./vm gdb` tells gdb to read first: load the commands, connect, and go to where the user wants to be."""
+import os
+import sys
+
+import gdb
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from vitrine.gdb import guest, views, programs, printers  # noqa: E402,F401  (needs the path; vm, then vm use)
+
+gdb.execute("set pagination off")
+gdb.execute("set print pretty on")
+for cache in ("stack-cache", "code-cache"):  # one address is another process's memory a moment later
+    gdb.execute(f"set {cache} off")
+if os.environ["VITRINE_SOCKET"]:
+    gdb.execute(f"target remote {os.environ['VITRINE_SOCKET']}", to_string=True)
+    if guest.not_started():
+        gdb.execute(f"thbreak {os.environ['VITRINE_AT']}", to_string=True)
+        gdb.execute("continue")
+    else:
+        gdb.execute("frame")
+else:
+    print("The machine of this run is over: its memory is here (vm ps, vm walk, ...), its processors are not.")
