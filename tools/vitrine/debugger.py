@@ -7,6 +7,7 @@ server now and stops where it is.  Of a machine that is over, its memory can sti
 import os
 import shutil
 import signal
+import time
 
 from . import machine, runs
 from .machine import HostError
@@ -17,15 +18,18 @@ SOCKET_PATH_MAX = 100  # the system's own limit is 107
 
 def socket_of(folder):
     """The path of a live machine's gdb socket, which is opened if it is not; short enough for a socket."""
-    path = os.path.join(folder, "gdb.sock")
-    if not os.path.exists(path):
-        monitor = runs.Monitor(folder)
-        try:
+    while runs.goes_on(folder) and not os.path.exists(os.path.join(folder, "qmp.sock")):
+        time.sleep(0.05)  # QEMU is about to start
+    if not runs.goes_on(folder):
+        return ""
+    monitor = runs.Monitor(folder)  # answers when QEMU has made its sockets
+    try:
+        if not os.path.exists(os.path.join(folder, "gdb.sock")):
             monitor.command("human-monitor-command",
                             **{"command-line": "gdbserver unix:gdb.sock,server=on,wait=off"})
-        finally:
-            monitor.close()
-    short = min(path, os.path.relpath(path), key=len)
+    finally:
+        monitor.close()
+    short = min(os.path.join(folder, "gdb.sock"), os.path.relpath(os.path.join(folder, "gdb.sock")), key=len)
     if len(short) > SOCKET_PATH_MAX:  # gdb inherits the folder's descriptor
         place = os.open(folder, os.O_PATH)
         os.set_inheritable(place, True)
@@ -45,7 +49,7 @@ def main(opts):
         raise HostError("gdb is not installed (make setup)")
     folder = runs.find(opts.folder)
     os.environ["VITRINE_RUN"] = folder
-    os.environ["VITRINE_SOCKET"] = socket_of(folder) if runs.goes_on(folder) else ""
+    os.environ["VITRINE_SOCKET"] = socket_of(folder)
     os.environ["VITRINE_AT"] = opts.at
     for number in (signal.SIGPIPE, signal.SIGTTOU):
         signal.signal(number, signal.SIG_DFL)  # what we ignore gdb would too

@@ -1,7 +1,7 @@
 """How gdb prints what the kernel is made of: a sentence first, then the fields.  print/r shows the fields alone.
 
     pte_t           frame 15969: present writable user accessed dirty no-execute
-    struct frame    frame 15969: FRAME_ANON, mapped by 2 entries
+    struct frame    frame 15969: FRAME_ANON, mapped 2 times
     struct anon     named 2 times; in frame 15969
     struct region   0x6ef187c10000-0x6ef187c31000 rw-p, 33 pages of [stack]
     struct list     3 links
@@ -10,6 +10,7 @@ import gdb
 import gdb.printing
 
 from vitrine import memory
+from vitrine.glass import times
 from vitrine.gdb import guest
 from vitrine.gdb.guest import Command
 from vitrine.machine import HostError
@@ -68,7 +69,7 @@ class Frame(Struct):
     def say(self, value):
         owner, number = gdb.lookup_type("enum frame_owner"), guest.state().number(int(value.address))
         links = 0 if int(value["owner"]) == KMALLOC else count_links(value["maps"])
-        return f"frame {number}: {value['owner'].cast(owner)}, mapped by {links} entries"
+        return f"frame {number}: {value['owner'].cast(owner)}, mapped {times(links, 'time')}"
 
 
 def count_links(link):
@@ -86,7 +87,7 @@ class Anon(Struct):
         places = [f"in {frame_name(value['frame'])}"] if value["frame"] else []
         if value["slot"]:
             places.append(f"in {guest.state().slot_name(int(value['slot']))}")
-        return f"named {int(value['refs'])} times; {' and '.join(places) or 'nowhere, which must not be'}"
+        return f"named {times(int(value['refs']), 'time')}; {' and '.join(places) or 'nowhere, which must not be'}"
 
 
 class RegionPrinter(Struct):
@@ -99,8 +100,8 @@ class RegionPrinter(Struct):
                         view.object, view.offset, view)
         name = state.object_name(region.object) if region.object else \
             "heap" if region.heap else "stack" if region.grows_down else "zeros"
-        return (f"{region.start:#x}-{region.end:#x} {region_rights(region)}, {(region.end - region.start) >> 12} "
-                f"pages of {name}")
+        pages = times((region.end - region.start) >> 12, "page")
+        return f"{region.start:#x}-{region.end:#x} {region_rights(region)}, {pages} of {name}"
 
 
 class ListPrinter:
@@ -114,8 +115,8 @@ class ListPrinter:
         while at and at != self.value.address and count < LINKS_MAX:
             at, count = at["next"], count + 1
         if not at or count == LINKS_MAX:
-            return f"broken after {count} links"
-        return f"{count} links" if count else "empty"
+            return f"broken after {times(count, 'link')}"
+        return times(count, "link") if count else "empty"
 
 
 def one_line(value):

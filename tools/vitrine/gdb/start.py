@@ -17,7 +17,5 @@ if os.environ["VITRINE_SOCKET"]:
     if guest.not_started():
         gdb.execute(f"thbreak {os.environ['VITRINE_AT']}", to_string=True)
         gdb.execute("continue")
-    else:
-        gdb.execute("frame")
 else:
     print("The machine of this run is over: its memory is here (vm ps, vm walk, ...), its processors are not.")

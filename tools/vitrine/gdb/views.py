@@ -106,8 +106,9 @@ def fault(_argument):
     address = guest.register("cr2")
     what = "fetched an instruction from" if frame.error & FETCH else "wrote to" if frame.error & WRITE else "read from"
     how = "the entry does not allow it" if frame.error & PRESENT else "there is no entry"
-    print(f"process {task.process.pid} ({task.thread.name}) {what} {address:#x}, and {how}: {meaning(address, frame)}")
-    print(f"  at {source_line(frame.rip)}")
+    print(f"process {task.process.pid} ({task.thread.name}) {what} {address:#x}, and {how}")
+    print(f"  at      {source_line(frame.rip)}")
+    print(f"  answer  {meaning(address, frame)}")
 
 
 def meaning(address, frame):
@@ -115,7 +116,7 @@ def meaning(address, frame):
     from vitrine import walk as walker  # pylint: disable=import-outside-toplevel  # its name is a command here
     space = guest.state().space_of(guest.process())
     access = "fetch" if frame.error & FETCH else "write" if frame.error & WRITE else "read"
-    return walker.explain(guest.state(), space, address)[access]
+    return walker.explain(guest.state(), space, address)[access].removeprefix("a fault: ")
 
 
 def stack_size():
