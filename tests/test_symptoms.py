@@ -1,4 +1,4 @@
-"""The classic mistakes, planted one at a time: each ends in the message that docs/debugging.md gives it, and its cause."""
+"""The classic mistakes, planted one at a time: each ends in the message that docs/debugging.md has for it."""
 import re
 from pathlib import Path
 
@@ -37,7 +37,8 @@ MISTAKES = {
     "reference count": Bug("mm/clone.c", "        anon_get(a);\n", "", PROGRAM, ""),
     "stale TLB": BUGS["tables"],
     "deadlock with itself, spin lock": in_getpid("    spin_lock(&proc_lock);\n    spin_lock(&proc_lock);\n"),
-    "deadlock with itself, mutex": Bug("mm/fault.c", SPACE_LOCK, "    mutex_lock(&s->lock);\n" + SPACE_LOCK, PROGRAM, ""),
+    "deadlock with itself, mutex": Bug("mm/fault.c", SPACE_LOCK, "    mutex_lock(&s->lock);\n" + SPACE_LOCK,
+                                       PROGRAM, ""),
     "lost wake-up": BUGS["sleepers"],
     "hang": in_getpid('    __asm__ volatile("cli; hlt");\n'),
 }

@@ -277,22 +277,24 @@ def after(folder, opts, end):
     return end
 
 
-def gdb_hint(folder):
-    """Tell how a debugger is attached to the waiting machine."""
-    print(f"vm: waiting for the debugger: ./vm gdb --run {os.path.basename(folder.path)[:3]}, in another terminal",
-          file=sys.stderr)
+def gdb_hint(running):
+    """Tell how a debugger is attached to the waiting machine, once it can be."""
+    while running.process.poll() is None and not os.path.exists(running.folder.file("gdb.sock")):
+        time.sleep(0.02)
+    number = os.path.basename(running.folder.path)[:3]
+    print(f"vm: waiting for the debugger: ./vm gdb --run {number}, in another terminal", file=sys.stderr)
 
 
 def session(folder, opts):
     """Start the machine and see it to its end."""
     machine.prepare_disks(folder, opts)
     shutil.copyfile(machine.KERNEL, folder.file("vitrine.elf"))  # what its memory is to be read with
-    if opts.gdb:
-        gdb_hint(folder)
     terminal = saved_terminal() if opts.verb == "boot" else None
     if terminal is not None:
         leave_newlines_alone(terminal)
     running = machine.Machine(folder, opts)
+    if opts.gdb:
+        gdb_hint(running)
     state = Session(running, opts)
     try:
         state.run()

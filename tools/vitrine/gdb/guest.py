@@ -11,7 +11,7 @@ from vitrine import runs
 from vitrine.machine import HostError
 from vitrine.state import State
 
-FOLDER = os.environ["VITRINE_RUN"]
+FOLDER = os.environ.get("VITRINE_RUN") or runs.find()
 KERNEL_HALF = 0xFFFF800000000000
 _known = {}
 

@@ -1,4 +1,7 @@
-"""What `./vm gdb` tells gdb to read first: load the commands, connect, and go to where the user wants to be."""
+"""What `./vm gdb` tells gdb to read first: load the commands, connect, and go to where the user wants to be.
+
+An editor that starts gdb and connects by itself sources this file for the commands: they mean the latest run.
+"""
 import os
 import sys
 
@@ -12,10 +15,11 @@ gdb.execute("set pagination off")
 gdb.execute("set print pretty on")
 for cache in ("stack-cache", "code-cache"):  # one address is another process's memory a moment later
     gdb.execute(f"set {cache} off")
-if os.environ["VITRINE_SOCKET"]:
-    gdb.execute(f"target remote {os.environ['VITRINE_SOCKET']}", to_string=True)
+socket = os.environ.get("VITRINE_SOCKET")
+if socket:
+    gdb.execute(f"target remote {socket}", to_string=True)
     if guest.not_started():
         gdb.execute(f"thbreak {os.environ['VITRINE_AT']}", to_string=True)
         gdb.execute("continue")
-else:
+elif socket is not None:
     print("The machine of this run is over: its memory is here (vm ps, vm walk, ...), its processors are not.")

@@ -85,7 +85,7 @@ def frame_number(value):
         return number
     entry = state.space_of(guest.find("")).entries.get(number & -4096)
     if not entry:
-        raise HostError(f"{number:#x} is not mapped now, so no frame is there: vm walk {number:#x} tells where its page is")
+        raise HostError(f"{number:#x} is not mapped now, so no frame is there: vm walk {number:#x} tells more")
     return (entry & glass.ADDRESS) >> 12
 
 
