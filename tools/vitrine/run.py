@@ -3,6 +3,7 @@
 One loop waits for everything: the host link, QEMU's monitor, output that can be written, input that was
 asked for.  Output is written in the order in which it came, and only what a pipe takes without blocking.
 """
+import json
 import os
 import select
 import shutil
@@ -344,8 +345,13 @@ def main(argv):
         if opts.verb == "trace":
             from . import export  # pylint: disable=import-outside-toplevel
             return export.main(opts)
+        if opts.verb in options.REPLAY:
+            from . import replay  # pylint: disable=import-outside-toplevel  # it uses this file
+            return replay.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
+        with open(folder.file("arguments"), "w", encoding="utf-8") as note:
+            json.dump({"cwd": os.getcwd(), "words": argv}, note)  # for `vm lastwrite`, `vm rewind`
         try:
             end = session(folder, opts)
         finally:

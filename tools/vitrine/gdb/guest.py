@@ -7,7 +7,7 @@ import os
 
 import gdb
 
-from vitrine import runs
+from vitrine import postmortem, runs
 from vitrine.machine import HostError
 from vitrine.state import State
 
@@ -40,7 +40,14 @@ def register(name):
 
 
 def is_live():
-    return gdb.selected_thread() is not None
+    """True when gdb is connected to a machine, not to what one has left."""
+    return isinstance(gdb.selected_inferior().connection, gdb.RemoteTargetConnection)
+
+
+def open_core():
+    """Have gdb read the memory that a machine has left, and show the threads that slept in it."""
+    core = postmortem.write_core(state(), os.path.join(FOLDER, "kernel.core"))
+    gdb.execute(f"core-file {core}", to_string=True)
 
 
 def need_machine():

@@ -7,7 +7,7 @@ import os
 
 import gdb
 
-from vitrine import core, image
+from vitrine import core, image, postmortem
 from vitrine.gdb import guest
 from vitrine.gdb.guest import Command
 from vitrine.machine import HostError
@@ -15,7 +15,6 @@ from vitrine.memory import PAGE
 
 ROOT = os.path.join(guest.FOLDER, "gdb")  # files of the guest, by their paths there
 PT_LOAD = 1
-CALLEE_SAVED = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # as context_switch leaves them
 _loaded = {}  # {file on the host: where in memory what is 0 in the file lies}
 
 
@@ -108,13 +107,9 @@ those of the kernel stay. What else it has to show while another process runs: h
 # --- another process's registers and memory --------------------------------------------------------------
 
 def resting_registers(thread):
-    """The registers of a thread that does not run, and its page table: what context_switch and CR3 will restore."""
-    kernel, at = guest.state().kernel, thread.context.rsp
-    words = {name: int.from_bytes(kernel.read(at + 8 * n, 8), "little") for n, name in enumerate(CALLEE_SAVED)}
-    words["rsp"] = at + 8 * len(CALLEE_SAVED)
-    if thread.pagetable:
-        words["cr3"] = thread.pagetable.root
-    return words
+    """The registers and the page table that a thread which does not run will have when it does."""
+    found = postmortem.resting_registers(guest.state().kernel, thread)
+    return dict(found, cr3=thread.pagetable.root) if thread.pagetable else found
 
 
 def set_registers(values):
