@@ -167,6 +167,13 @@ run: ## Boot in this terminal to a shell; poweroff, exit or Ctrl-A X ends it
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@VITRINE_NO_BUILD=1 ./vm boot $(RUN_ARGS)
 
+.PHONY: debug
+debug: RUN_ARGS ?= --swap 64M
+debug: ## Boot like `make run`, but wait for ./vm gdb in another terminal
+	@tools/setup
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@VITRINE_NO_BUILD=1 ./vm boot --gdb $(RUN_ARGS)
+
 .PHONY: test
 test: ## Run every test; TESTS=tests/test_x.py or PYTEST_ARGS='-k name' picks some
 	@tools/setup

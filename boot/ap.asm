@@ -6,6 +6,8 @@
 ;
 ; Source: Intel SDM vol. 3A 8.4.4 "MP Initialization Example", 9.9 "Mode Switching".
 
+%include "kernel/arch/cfi.inc"
+
 AP_PAGE         equ 0x8000              ; where it runs: kernel/arch/ap.h
 PARAMETERS      equ AP_PAGE + 0xf00     ; struct ap_parameters
 P_BOOT_ROOT     equ PARAMETERS + 0
@@ -98,3 +100,5 @@ high:
     mov gs, ax
     call rdx                            ; entry(arg)
     ud2
+.end:
+    cfi_outermost high, high.end

@@ -12,6 +12,8 @@
 ; Sources: Multiboot2 specification 3.1 and 3.3; Xen "x86/HVM direct boot ABI";
 ; Intel SDM vol. 3A 9.8.5 "Initializing IA-32e Mode", AMD64 APM vol. 2 14.6.
 
+%include "kernel/arch/cfi.inc"
+
 KERNEL_BASE     equ 0xffffffff80000000
 KERNEL_HALF     equ 0xffff800000000000
 
@@ -288,6 +290,8 @@ long_mode_high:
     call boot_main
     call kmain
     ud2
+.end:
+    cfi_outermost long_mode_high, long_mode_high.end
 
 section .bss nobits alloc write align=4096
 global boot_pml4                        ; the other processors start with them too

@@ -4,6 +4,8 @@
 ; address to go on at (System V ABI AMD64 3.2.1: the registers that a callee keeps).
 ; context.c makes a new thread's stack look the same.
 
+%include "kernel/arch/cfi.inc"
+
 section .text
 
 ; void context_switch(struct context *from, const struct context *to)
@@ -31,3 +33,5 @@ context_start:
     mov rdi, r12
     call rbx
     ud2                                 ; a thread's entry does not return
+.end:
+    cfi_outermost context_start, context_start.end

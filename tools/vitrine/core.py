@@ -23,16 +23,22 @@ DUMPED = re.compile(r"core dumped to (/.*?)(?:, cut short \(error \d+\))?\r?$", 
 
 # --- what stands in an ELF file --------------------------------------------------------------------------
 
-def segments(elf, kind):
-    """The contents of the segments of a kind, one after another; HostError when it is no ELF file."""
+def program_headers(elf):
+    """(type, flags, offset, address, physical, size in the file, size, alignment) of each; HostError: no ELF file."""
     with open(elf, "rb") as file:
         head = file.read(64)
         if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
             raise HostError(f"{os.path.basename(elf)}: not a core or program for x86-64")
         offset, count = struct.unpack_from("<Q", head, 32)[0], struct.unpack_from("<H", head, 56)[0]
-        for index in range(count):
-            file.seek(offset + 56 * index)
-            fields = struct.unpack("<IIQQQQQQ", file.read(56).ljust(56, b"\0"))
+        file.seek(offset)
+        return [struct.unpack("<IIQQQQQQ", file.read(56).ljust(56, b"\0")) for _ in range(count)]
+
+
+def segments(elf, kind):
+    """The contents of the segments of a kind, one after another."""
+    headers = program_headers(elf)
+    with open(elf, "rb") as file:
+        for fields in headers:
             if fields[0] == kind:
                 file.seek(fields[2])
                 yield file.read(fields[5])

@@ -308,7 +308,7 @@ def command_line(folder, opts, link_fd, qmp_fd):
                  "-chardev", f"socket,id=link,fd={link_fd}", "-device", "virtserialport,chardev=link"]
     if opts.gdb:
         argv += ["-S", "-chardev", "socket,id=gdb,path=gdb.sock,server=on,wait=off", "-gdb", "chardev:gdb"]
-    return argv
+    return argv + opts.qemu
 
 
 # --- the running machine ---------------------------------------------------------------------------------

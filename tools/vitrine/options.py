@@ -1,7 +1,8 @@
-"""The command line of ./vm: `vm run`, `vm boot`, `vm core`, the verbs that look into a machine, and their help."""
+"""The command line of ./vm: run, boot, core, gdb, the verbs that look into a machine, and their help."""
 import argparse
 import os
 import re
+import shlex
 
 from .machine import HostError
 
@@ -75,6 +76,26 @@ Show what the kernel did with memory in a run: the latest, or RUN, which goes on
 is recorded. Without options, the last 40 events as sentences.
 
     vm run --trace 4M -- PROGRAM; vm trace -o report.html
+"""
+
+GDB_TEXT = """\
+Open gdb on the machine of the last run, with the kernel's symbols and commands of our own (help vm, help break-user;
+docs/debugging.md shows them). In another terminal:
+
+    vm run --gdb -- /tests/cow_seen        waits; then here: vm gdb
+    vm boot --gdb                          the same with a shell (make debug does this)
+
+A machine that waits is let run to kmain, or to --at. One that runs already is stopped where it is; leaving gdb lets
+it go on. What stands behind "--" goes to gdb:
+
+    vm gdb -- -batch -ex 'vm ps'
+"""
+
+
+REPLAY = ("lastwrite", "rewind")
+REPLAY_TEXT = """\
+Done on a run that is over, the latest or that of --run. It is done again from its start, in about the time that it
+took: a run is the same each time, as long as it has no --realtime, no debugger and no input but its files.
 """
 
 
@@ -159,6 +180,12 @@ def positive(kind):
     return parse
 
 
+def instruction(text):
+    if not re.fullmatch(r"[1-9]\d{0,17}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of an instruction")
+    return int(text)
+
+
 def seed(text):
     if not re.fullmatch(r"\d{1,10}", text) or int(text) >= 1 << 32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number below 2^32")
@@ -219,6 +246,8 @@ def add_machine_options(parser):
     group.add_argument("--trace", type=trace_size, default=64 << 10, metavar="SIZE|off",
                        help="memory of each CPU for the last events, 32 bytes each, for `vm trace` (default: 64K)")
     group.add_argument("--gdb", action="store_true", help="wait for a debugger before the first instruction")
+    group.add_argument("--qemu", type=shlex.split, action="extend", default=[], metavar="'WORDS'",
+                       help="more words for QEMU's command line, such as '-d int' (repeatable)")
     group.add_argument("--keep", action="store_true",
                        help="keep this run's folder for good, the guest's memory included")
 
@@ -286,6 +315,25 @@ def add_trace(verbs):
     trace.add_argument("--tail", type=positive(int), metavar="N", help="print the last N events")
 
 
+def add_replay(verbs):
+    """The verbs that do a run again."""
+    found = {}
+    for name, text in (("lastwrite", "who stored to an address last"),
+                       ("rewind", "the machine's memory as it was at an instruction")):
+        found[name] = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.\n\n{REPLAY_TEXT}",
+                                       formatter_class=argparse.RawDescriptionHelpFormatter)
+        found[name].add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN",
+                                 help="a run's number or folder (default: the latest run)")
+    last, back = found["lastwrite"], found["rewind"]
+    last.add_argument("address", metavar="ADDRESS", help="of the kernel, or physical, in hexadecimal; or a variable")
+    last.add_argument("--pid", type=pid, metavar="PID", help="ADDRESS is this process's, as of the end of the run")
+    last.add_argument("--size", type=positive(int), default=8, metavar="BYTES", help="of the place (default: 8)")
+    last.add_argument("-n", dest="count", type=positive(int), default=10, metavar="N",
+                      help="show the last N stores (default: 10, at most 64)")
+    back.add_argument("instruction", type=instruction, metavar="N",
+                      help="which, as lastwrite prints it")
+
+
 def parser():
     """The whole command line."""
     top = Parser(prog="vm", description="Run Vitrine and programs inside it, under QEMU.", epilog=EPILOG,
@@ -303,8 +351,15 @@ def parser():
                             usage="vm core [GUEST-CORE] [-- GDB-ARGUMENT...]",
                             formatter_class=argparse.RawDescriptionHelpFormatter)
     core.add_argument("guest_core", nargs="?", metavar="GUEST-CORE", help="its absolute path in the guest")
+    gdb = verbs.add_parser("gdb", help="open gdb on the machine of the last run", description=GDB_TEXT,
+                           usage="vm gdb [--run RUN] [--at LOCATION] [-- GDB-ARGUMENT...]",
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
+    gdb.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN",
+                     help="another run: its number or its folder")
+    gdb.add_argument("--at", metavar="LOCATION", default="kmain", help="where a machine that waits stops (kmain)")
     add_glass(verbs)
     add_trace(verbs)
+    add_replay(verbs)
     return top
 
 
@@ -344,11 +399,12 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, or one that looks into "
-                        "a machine, such as vm ps\n(try: ./vm --help)")
-    if opts.folder is not None and opts.verb not in (*GLASS, "trace"):
-        raise HostError(f"--run is for {', '.join(GLASS)} and trace; vm {opts.verb} does not look at another run")
-    if opts.verb in GLASS:
+        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, or one that looks "
+                        "into a machine, such as vm ps\n(try: ./vm --help)")
+    if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "gdb"):
+        raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace and gdb; vm {opts.verb} does not look at "
+                        "another run")
+    if opts.verb in (*GLASS, *REPLAY):
         if program:
             raise HostError(f"vm {opts.verb} takes no program behind \"--\"")
         return opts
@@ -361,6 +417,9 @@ def parse(argv):
         if program:
             raise HostError("vm trace takes no program: vm run --trace SIZE -- PROGRAM, then vm trace")
         opts.run = opts.run or opts.folder
+        return opts
+    if opts.verb == "gdb":
+        opts.program = program
         return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")

@@ -3,6 +3,7 @@
 One loop waits for everything: the host link, QEMU's monitor, output that can be written, input that was
 asked for.  Output is written in the order in which it came, and only what a pipe takes without blocking.
 """
+import json
 import os
 import select
 import shutil
@@ -13,7 +14,7 @@ import sys
 import termios
 import time
 
-from . import core, image, link, machine, options, verdict
+from . import core, debugger, image, link, machine, options, verdict
 from .verdict import End
 
 PIPE_ATOMIC = 4096  # what a pipe that select() calls writable takes at once
@@ -277,22 +278,24 @@ def after(folder, opts, end):
     return end
 
 
-def gdb_hint(folder):
-    """Tell how a debugger is attached to the waiting machine."""
-    elf, sock = (os.path.relpath(path) for path in (machine.KERNEL, folder.file("gdb.sock")))
-    print(f"vm: waiting for the debugger:  gdb {elf} -ex 'target remote {sock}'", file=sys.stderr)
+def gdb_hint(running):
+    """Tell how a debugger is attached to the waiting machine, once it can be."""
+    while running.process.poll() is None and not os.path.exists(running.folder.file("gdb.sock")):
+        time.sleep(0.02)
+    number = os.path.basename(running.folder.path)[:3]
+    print(f"vm: waiting for the debugger: ./vm gdb --run {number}, in another terminal", file=sys.stderr)
 
 
 def session(folder, opts):
     """Start the machine and see it to its end."""
     machine.prepare_disks(folder, opts)
     shutil.copyfile(machine.KERNEL, folder.file("vitrine.elf"))  # what its memory is to be read with
-    if opts.gdb:
-        gdb_hint(folder)
     terminal = saved_terminal() if opts.verb == "boot" else None
     if terminal is not None:
         leave_newlines_alone(terminal)
     running = machine.Machine(folder, opts)
+    if opts.gdb:
+        gdb_hint(running)
     state = Session(running, opts)
     try:
         state.run()
@@ -335,14 +338,21 @@ def main(argv):
         opts = options.parse(argv)
         if opts.verb == "core":
             core.main(opts)
+        if opts.verb == "gdb":
+            debugger.main(opts)
         if opts.verb in options.GLASS:
             from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
             return glass.main(opts)
         if opts.verb == "trace":
             from . import export  # pylint: disable=import-outside-toplevel
             return export.main(opts)
+        if opts.verb in options.REPLAY:
+            from . import replay  # pylint: disable=import-outside-toplevel  # it uses this file
+            return replay.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
+        with open(folder.file("arguments"), "w", encoding="utf-8") as note:
+            json.dump({"cwd": os.getcwd(), "words": argv}, note)  # for `vm lastwrite`, `vm rewind`
         try:
             end = session(folder, opts)
         finally:
