@@ -399,7 +399,7 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb?  vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, or one that looks "
+        raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, or one that looks "
                         "into a machine, such as vm ps\n(try: ./vm --help)")
     if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "gdb"):
         raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace and gdb; vm {opts.verb} does not look at "
