@@ -32,7 +32,7 @@ The run is over, and is done again to find out: ./vm lastwrite --help."""
 
 
 def rewind(argument):
-    """rewind N - memory as it was at instruction N, named by lastwrite; gdb and its vm commands then mean that moment."""
+    """rewind N - memory as it was at instruction N, named by lastwrite; gdb and its vm commands mean that moment."""
     if not argument:
         raise HostError("rewind N, with a number of an instruction that lastwrite names")
     said = again("rewind", argument.strip())
