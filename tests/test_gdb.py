@@ -147,7 +147,8 @@ def test_symbols_follow_the_process(session):
     commands = ["break-user echo_a:main", "break-user echo_b:main", *["continue", "info symbol $pc"] * 2]
     said, everything = session(commands, *two_programs())
     stops = [got[0] for command, got in said if command == "info symbol $pc"]
-    assert re.match("main.* of .*/root/echo_a$", stops[0]) and re.match("main.* of .*/root/echo_b$", stops[1]), everything
+    assert re.match("main.* of .*/root/echo_a$", stops[0]), everything
+    assert re.match("main.* of .*/root/echo_b$", stops[1]), everything
 
 
 def two_programs():
