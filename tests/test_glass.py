@@ -427,6 +427,12 @@ def frame_miscounted(it):
     return "frames are free, free_count is"
 
 
+def table_miscounted(it):
+    table, _ = it.state.spaces[-1].tables[-1]
+    it.put(it.state.descriptor(table >> 12) + it.field("frame", "used"), 2, 0)
+    return "entries, 0 counted"
+
+
 def wild_pointer(it):
     anon, _ = it.anon_where(lambda a: a.frame)
     number = it.state.number(it.state.anon(anon).frame)
@@ -436,7 +442,7 @@ def wild_pointer(it):
 
 @pytest.mark.parametrize("plant", [wrong_refs, mapped_and_free, slot_twice, slot_lost, link_elsewhere, frame_lost,
                                    shared_and_writable, dirty_bit_lost, freed_twice, regions_overlap,
-                                   frame_miscounted, wild_pointer], ids=lambda plant: plant.__name__)
+                                   frame_miscounted, table_miscounted, wild_pointer], ids=lambda plant: plant.__name__)
 def test_check_finds(family, tmp_path, plant):
     """One mistake in an otherwise good memory: check says which, and its status is 1."""
     for name in ("ram", "vitrine.elf", "swap.img"):

@@ -185,8 +185,12 @@ class Check:
                         f"{who}: {len(space.tables)} page tables, {space.view.pt.tables} counted")
             self.expect(self.kernel.ram.read(space.root + PAGE // 2, PAGE // 2) == kernel_half, 7,
                         f"{who}: the kernel's half of its table is not the kernel's")
-            for table, _ in space.tables:
+            for table, level in space.tables:
                 owner = state.owner(table >> 12)
+                entries = self.kernel.ram.read(table, PAGE // 2 if level == 4 else PAGE)
+                present = sum(entry & memory.PRESENT for entry in memoryview(entries).cast("Q"))
+                self.expect(state.frames[table >> 12].used == present, 9, f"{who}: the page table in frame "
+                            f"{table >> 12} has {present} entries, {state.frames[table >> 12].used} counted")
                 self.expect(owner == PAGETABLE, 7, f"{who}: its page table in frame {table >> 12} is {nature(owner)}")
                 self.expect(table not in users, 7, f"{who} and {users.get(table)} share the page table {table:#x}")
                 users[table] = who

@@ -14,7 +14,7 @@ from . import memory
 from .kernel import Record
 from .memory import ADDRESS, PAGE, PRESENT, BadAddress
 
-FRAME_FIELDS = ("anon", "maps", "index", "pins", "owner", "busy", "dirty", "referenced")
+FRAME_FIELDS = ("anon", "maps", "index", "pins", "used", "owner", "busy", "dirty", "referenced")
 ANON, OBJECT, KMALLOC, PAGETABLE, ZERO, FREE = (f"FRAME_{n}" for n in "ANON OBJECT KMALLOC PAGETABLE ZERO FREE".split())
 READ, WRITE, EXEC = 1, 2, 4
 AREA_SHIFT = 28  # of a swap slot's number: above it the area, below it the page
