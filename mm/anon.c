@@ -50,13 +50,6 @@ anon_alloc(const struct frame *source)
 }
 
 void
-anon_get(struct anon *a)
-{
-    ASSERT(a->refs > 0);
-    a->refs++;
-}
-
-void
 anon_enter_frame(struct anon *a, struct frame *f)
 {
     ASSERT(mutex_held(&vm_lock) && a->frame == NULL);
@@ -84,6 +77,7 @@ anon_leave_frame(struct anon *a, struct tlb_batch *b)
 void
 anon_settle(struct anon *a, struct tlb_batch *b)
 {
+    ASSERT(mutex_held(&vm_lock));
     if (a->refs > 0 || (a->frame != NULL && a->frame->busy))
         return;
     if (a->frame != NULL)
@@ -94,14 +88,6 @@ anon_settle(struct anon *a, struct tlb_batch *b)
     }
     anons--;
     kfree(a);
-}
-
-void
-anon_put(struct anon *a, struct tlb_batch *b)
-{
-    ASSERT(mutex_held(&vm_lock) && a->refs > 0);
-    a->refs--;
-    anon_settle(a, b);
 }
 
 uint64_t

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "kernel/lib/assert.h"
 #include "kernel/lib/types.h"
 
 struct frame;
@@ -27,13 +28,6 @@ STATIC_ASSERT(sizeof(struct anon) == 16);
 struct anon *anon_alloc(const struct frame *source) MUST_CHECK;
 
 /*
- * One more, one less table entry names it. The last one frees it; its frame
- * goes through @b. vm_lock held.
- */
-void anon_get(struct anon *a);
-void anon_put(struct anon *a, struct tlb_batch *b);
-
-/*
  * anon_enter_frame - @f, a frame of owner FRAME_ANON, holds @a's bytes, or will when it is
  * no longer busy.
  * anon_leave_frame - it does no more: the frame is freed through @b. It is mapped nowhere
@@ -48,6 +42,25 @@ void anon_leave_frame(struct anon *a, struct tlb_batch *b);
  * the journey calls again. vm_lock held.
  */
 void anon_settle(struct anon *a, struct tlb_batch *b);
+
+/*
+ * One more, one less table entry names it. The last one frees it; its frame
+ * goes through @b. vm_lock held.
+ */
+static inline void
+anon_get(struct anon *a)
+{
+    ASSERT(a->refs > 0);
+    a->refs++;
+}
+
+static inline void
+anon_put(struct anon *a, struct tlb_batch *b)
+{
+    ASSERT(a->refs > 0);
+    if (--a->refs == 0)
+        anon_settle(a, b);
+}
 
 /* Anons that exist, and those of them that have no frame. */
 uint64_t anon_count(void);

@@ -92,8 +92,8 @@ share_pages(struct space *child, struct space *parent, const struct region *r,
         for (unsigned k = 0; k < n; k++) {
             if (from[k] == NULL)
                 continue;
-            anon_get(from[k]);
             to[k] = from[k];
+            anon_get(to[k]);
             child->nprivate++;
         }
     }
