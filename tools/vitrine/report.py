@@ -19,8 +19,9 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report")
 OUTSIDE = 8  # an owner that only the page knows: names.js
 
 # In this order: each file uses only what those before it define, until page.js begins.
-SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js", "frames.js",
-           "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js", "cpus.js", "page.js"]
+SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js",
+           "timeline.js", "frames.js", "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js",
+           "cpus.js", "page.js"]
 
 
 def text(name):

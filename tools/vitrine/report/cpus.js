@@ -30,8 +30,8 @@ function cpusView(app) {
             pen.fillRect(MARGIN, middle(cpu) - 8, scale.width, 16);
         }
         for (const { cpu, from, to, who } of runs) {
-            if (to < scale.from || from > scale.to) continue;
-            const left = scale.x(Math.max(from, scale.from)), right = scale.x(Math.min(to, scale.to));
+            if (to < scale.range[0] || from > scale.range[1]) continue;
+            const left = scale.x(scale.clamp(from)), right = scale.x(scale.clamp(to));
             pen.fillStyle = css(LIVES[who % LIVES.length]);
             pen.fillRect(left, middle(cpu) - 8, Math.max(0.5, right - left), 16);
             const name = trace.processes[who].label(to);

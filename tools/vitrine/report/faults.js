@@ -21,7 +21,7 @@ function faultsView(app) {
         pen.fillText(lane.name, 14, y);
         pen.fillStyle = css(lane.colour);
         pen.fillRect(0, y - 5, 8, 10);
-        const first = after(lane.times, scale.from - 1), last = after(lane.times, scale.to);
+        const first = after(lane.times, scale.range[0] - 1), last = after(lane.times, scale.range[1]);
         pen.globalAlpha = last - first > 4000 ? 0.5 : 0.85;
         for (let n = first; n < last; n++) {
             const height = tall(lane.faults[n]);
