@@ -554,10 +554,11 @@ def fixture_family(built, request, tmp_path_factory):  # pylint: disable=unused-
             assert done.returncode == 0, done.stderr
             with runs.look(run) as kernel:
                 truth = anons(kernel)
-            process.communicate("\n")
-            assert process.returncode == 0
+            process.stdin.write("\n")
         finally:
-            process.kill()
+            process.stdin.close()  # the guest ends, whatever happened
+            process.stdout.read()
+            assert process.wait(300) == 0
             if run:
                 shutil.rmtree(run)
     with open(table, encoding="utf-8", newline="") as rows:
@@ -606,6 +607,8 @@ def test_report_agrees_with_the_table(browser, family):
                         "vitrine.trace.duration(i), vitrine.trace.tid[i], vitrine.trace.cpu[i]])")
     assert shown == [[row["address"], *(int(row[name]) for name in ("frame", "ticks", "tid", "cpu"))] for row in faults]
     assert text(browser, "#title") == f"sh -c '/family {MIB}; true'"
+    times = browser.run("[...document.querySelectorAll('#events tbody tr')].map(r => r.children[1].textContent)")
+    assert times == [f"{int(row['time_ns']) / 1e6:.3f} ms" for row in rows[-16:]]
     assert not browser.errors
 
 

@@ -59,7 +59,8 @@ def page(records, meta):
     """
     owners = bytes(meta.get("owners") or b"")
     facts = {"command": "", "tsc_hz": 10**9, "cpus": 1, "lost": 0, "frames": 0, "names": {}, **meta,
-             "events": len(records) // RECORD.size, "owners": len(owners)}
+             "start": RECORD.unpack_from(records)[0] if records else 0, "events": len(records) // RECORD.size,
+             "owners": len(owners)}
     parts = {
         "STYLE": style(),
         "META": json.dumps(facts).replace("<", "\\u003c"),

@@ -12,6 +12,13 @@ function stretches(trace) {
         found.push({ cpu, from: since ?? 0, to: trace.time[i], who, idle: trace.b(i) === 0 });
         running.set(cpu, trace.time[i]);
     }
+    // Who runs at the end is seen by what it did after the last switch.
+    for (let i = trace.length - 1; i >= 0 && running.size; i--) {
+        const cpu = trace.cpu[i], from = running.get(cpu);
+        if (from === undefined) continue;
+        if (trace.kind[i] !== KIND.SWITCH) found.push({ cpu, from, to: trace.end, who: trace.who[i], idle: trace.tid[i] === 0 });
+        running.delete(cpu);
+    }
     return found.filter(({ idle, who }) => !idle && trace.processes[who].pid);
 }
 

@@ -6,7 +6,7 @@ function faultsView(app) {
     const { trace } = app;
     const lanes = FAULTS.map((kind, k) => ({ ...kind, k, faults: trace.faults.filter((i) => trace.kinds(i) >> k & 1) }))
         .map((lane) => ({ ...lane, times: Float64Array.from(lane.faults, (i) => trace.time[i]) }));
-    const longest = Math.max(2, ...trace.faults.map((i) => trace.duration(i)).slice(0, 1e5));
+    const longest = trace.faults.reduce((most, i) => Math.max(most, trace.duration(i)), 2);
     let scale = new TimeScale(app.range, 1000);
     let drag = null;
 

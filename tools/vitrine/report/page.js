@@ -97,7 +97,7 @@ function summary(app) {
     const { trace } = app, { meta } = trace, { lost } = meta;
     document.querySelector("#title").textContent = meta.command || "A run of Vitrine";
     document.title = `${meta.command || "a run"} · Vitrine trace`;
-    const tiles = [["events", number(trace.length)], ["time", time(trace.length ? trace.end : 0)], ["processors", meta.cpus],
+    const tiles = [["events", number(trace.length)], ["time", span(trace.length ? trace.end : 0)], ["processors", meta.cpus],
         ["memory", bytes(app.machine.frames * PAGE)], ["page faults", number(trace.faults.length)],
         ["COW copies", number(trace.ofKind(KIND.COW_COPY).length)], ["to swap", number(trace.ofKind(KIND.SWAP_OUT).length)],
         ["from swap", number(trace.ofKind(KIND.SWAP_IN).length)], ["lost events", number(lost)]];
@@ -126,6 +126,7 @@ async function start() {
     const meta = JSON.parse(document.getElementById("meta").textContent);
     const buffer = await unpack(document.getElementById("records").textContent.trim());
     ticksPerSecond = meta.tsc_hz || 1e9;
+    startTicks = meta.start;
     const trace = new Trace(buffer, meta), app = new App(trace);
     timeline.times = trace.time;
     summary(app);

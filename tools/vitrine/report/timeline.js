@@ -35,9 +35,10 @@ function timeMarks([from, to], width) {
     }
     const rough = (to - from) / ticksPerSecond / wanted, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough * (1 - 1e-9)) * ticksPerSecond;
-    const first = Math.ceil(from / step - 1e-9);
-    const count = Math.max(0, Math.floor(to / step + 1e-9) - first + 1);
-    return Array.from({ length: count }, (_, n) => ({ ticks: (first + n) * step, text: timeMark((first + n) * step, step) }));
+    const first = Math.ceil((from + startTicks) / step - 1e-9);
+    const count = Math.max(0, Math.floor((to + startTicks) / step + 1e-9) - first + 1);
+    const moments = Array.from({ length: count }, (_, n) => (first + n) * step - startTicks);
+    return moments.map((ticks) => ({ ticks, text: timeMark(ticks, step) }));
 }
 
 // Moments <-> x, for the part of the run that is shown; the charts over time share it.
