@@ -59,10 +59,15 @@ def fixture_page(browser, model, tmp_path_factory):
 
 @pytest.fixture(name="shown")
 def fixture_shown(browser, page):
-    """The browser with the model's report, freshly loaded."""
+    """The browser with the model's report, freshly loaded, its axes by time."""
     show(browser, page)
+    choose_axis(browser, "time")
     yield browser
     assert not browser.errors
+
+
+def choose_axis(browser, axis):
+    browser.run(f"(s => {{ s.value = '{axis}'; s.onchange({{target: s}}); }})(document.getElementById('axis'))")
 
 
 def look_at(browser, view):
@@ -268,7 +273,8 @@ def test_faults_by_kind(shown, model):
 def test_lines_over_time(shown, model):
     """The plotted number of free frames at 1201 moments, and the working set at its peak."""
     start, end = model.records[0][0], model.records[-1][0]
-    rows = shown.run("sampleOwners(vitrine.trace, vitrine.machine.first).map(row => [...row])")
+    times = "Array.from({length: 1201}, (_, n) => vitrine.trace.end * n / 1200)"
+    rows = shown.run(f"sampleOwners(vitrine.trace, vitrine.machine.first, {times}).map(row => [...row])")
     free, at, steps = len(model.owners), 0, []
     for point in range(1201):
         while at < len(model.records) and model.records[at][0] - start <= (end - start) * point / 1200:
@@ -281,7 +287,8 @@ def test_lines_over_time(shown, model):
     moment = (end - start) * 600 / 1200
     pages = {(r[4], r[5] // PAGE) for r in model.records if r[1] == trace_model.FAULT
              and moment - window < r[0] - start <= moment}
-    assert shown.run("sampleWorkingSet(vitrine.trace, vitrine.trace.end * 0.05, [])[0][600]") == len(pages) > 10
+    working = f"sampleWorkingSet(vitrine.trace, vitrine.trace.end * 0.05, [], {times})[0][600]"
+    assert shown.run(working) == len(pages) > 10
 
 
 def test_shootdowns_between_processors(shown, model):
@@ -425,6 +432,36 @@ def test_dragging_enlarges(shown):
     assert shown.run("vitrine.range") == pytest.approx(ends, rel=0.02)
 
 
+def test_axis_by_events(shown, model):
+    """Each event takes the same room: the slider's middle is the middle event, and a click finds the fault."""
+    assert shown.run("document.getElementById('axis').options[0].value") == "events"  # the default
+    choose_axis(shown, "events")
+    shown.run("(s => { s.value = STEPS / 2; s.oninput(); })(document.getElementById('slider'))")
+    assert abs(shown.run("vitrine.now") - len(model.records) / 2) <= 1
+    for share in (0, 0.1, 0.5, 0.9, 1):
+        ticks = (model.records[-1][0] - model.records[0][0]) * share
+        assert shown.run(f"momentAt(placeOf({ticks}))") == pytest.approx(ticks, abs=2)
+    index, _ = refused(model)
+    x, y, width, _ = look_at(shown, "faults")
+    left = shown.run(f"new TimeScale(vitrine.range, {width}).x(vitrine.trace.time[{index}])")
+    assert left == pytest.approx(148 + (width - 212) * index / (len(model.records) - 1), abs=1)
+    shown.click(x + left, y + 9 * 30 + 20)
+    assert shown.run("vitrine.fault") == index
+    for view in [*CHARTS, "memory", "working"]:
+        look_at(shown, view)
+    for axis in ("events", "time"):  # the lines stand above the ticks
+        choose_axis(shown, axis)
+        shown.settle()
+        for share in (0.1, 0.4, 1):
+            lines, tick = shown.run(f"""(t => [vitrine.series.map(s => s.plot.valToPos(t, 'x') + 148),
+                new TimeScale(vitrine.range, {width}).x(t)])(vitrine.trace.end * {share})""")
+            assert lines == pytest.approx([tick, tick], abs=2)
+    choose_axis(shown, "events")
+    shown.key("+")
+    low, high = shown.run("vitrine.range.map(placeOf)")
+    assert high - low == pytest.approx(len(model.records) / 2, rel=0.01)
+
+
 # --- traces of all sizes ------------------------------------------------------------------------------------
 
 
@@ -447,8 +484,11 @@ def test_small_and_strange_traces(browser, tmp_path, records):
     for view in [*CHARTS, "memory", "working", "walk", "events"]:
         browser.run(f"document.getElementById('{view}').scrollIntoView({{behavior: 'instant'}})")
         browser.settle()
-    for key in ("+", "-", "0", ".", ","):
-        browser.key(key)
+    for axis in ("events", "time"):
+        choose_axis(browser, axis)
+        for key in ("+", "-", "0", ".", ","):
+            browser.key(key)
+        browser.settle()
     browser.run("vitrine.seekTime(0); for (const fault of vitrine.trace.faults) vitrine.change({fault, frame: 77})")
     browser.settle()
     assert browser.run("vitrine.trace.length") == len(records)
@@ -514,10 +554,11 @@ def fixture_family(built, request, tmp_path_factory):  # pylint: disable=unused-
             assert done.returncode == 0, done.stderr
             with runs.look(run) as kernel:
                 truth = anons(kernel)
-            process.communicate("\n")
-            assert process.returncode == 0
+            process.stdin.write("\n")
         finally:
-            process.kill()
+            process.stdin.close()  # the guest ends, whatever happened
+            process.stdout.read()
+            assert process.wait(300) == 0
             if run:
                 shutil.rmtree(run)
     with open(table, encoding="utf-8", newline="") as rows:
@@ -566,6 +607,8 @@ def test_report_agrees_with_the_table(browser, family):
                         "vitrine.trace.duration(i), vitrine.trace.tid[i], vitrine.trace.cpu[i]])")
     assert shown == [[row["address"], *(int(row[name]) for name in ("frame", "ticks", "tid", "cpu"))] for row in faults]
     assert text(browser, "#title") == f"sh -c '/family {MIB}; true'"
+    times = browser.run("[...document.querySelectorAll('#events tbody tr')].map(r => r.children[1].textContent)")
+    assert times == [f"{int(row['time_ns']) / 1e6:.3f} ms" for row in rows[-16:]]
     assert not browser.errors
 
 
@@ -612,6 +655,7 @@ def test_pictures_for_the_documentation(browser, family):
     """PICTURES=docs/pictures writes them; without it this looks at whether they could be written."""
     page, _, _ = family
     show(browser, str(page))
+    choose_axis(browser, "time")
     folder = os.environ.get("PICTURES")
     browser.run("""(() => { const { trace } = vitrine, out = trace.ofKind(KIND.SWAP_OUT);
         const copies = trace.faults.filter(i => trace.kinds(i) >> 5 & 1);

@@ -19,8 +19,9 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report")
 OUTSIDE = 8  # an owner that only the page knows: names.js
 
 # In this order: each file uses only what those before it define, until page.js begins.
-SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js", "frames.js",
-           "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js", "cpus.js", "page.js"]
+SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js",
+           "timeline.js", "frames.js", "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js",
+           "cpus.js", "page.js"]
 
 
 def text(name):
@@ -58,7 +59,8 @@ def page(records, meta):
     """
     owners = bytes(meta.get("owners") or b"")
     facts = {"command": "", "tsc_hz": 10**9, "cpus": 1, "lost": 0, "frames": 0, "names": {}, **meta,
-             "events": len(records) // RECORD.size, "owners": len(owners)}
+             "start": RECORD.unpack_from(records)[0] if records else 0, "events": len(records) // RECORD.size,
+             "owners": len(owners)}
     parts = {
         "STYLE": style(),
         "META": json.dumps(facts).replace("<", "\\u003c"),

@@ -117,43 +117,6 @@ class Chart {
 }
 Chart.all = [];
 
-// Ticks of the TSC <-> x, for the part of the run that is shown; the charts over time share it.
-const MARGIN = 148, RIGHT = 64, AXIS = 22;
-
-class TimeScale {
-    constructor(range, width) {
-        [this.from, this.to] = range;
-        this.left = MARGIN;
-        this.width = Math.max(10, width - MARGIN - RIGHT);
-    }
-
-    x(ticks) { return this.left + (ticks - this.from) / (this.to - this.from) * this.width; }
-    ticks(x) { return this.from + (x - this.left) / this.width * (this.to - this.from); }
-    shows(ticks) { return ticks >= this.from && ticks <= this.to; }
-
-    // The axis below, and the line that stands at the chosen moment.
-    draw(pen, height, now) {
-        const bottom = height - AXIS, unit = this.unit();
-        pen.textAlign = "center";
-        for (let at = Math.ceil(this.from / unit) * unit; at <= this.to; at += unit) {
-            pen.fillStyle = css("--line");
-            pen.fillRect(Math.round(this.x(at)), 0, 1, bottom + 4);
-            pen.fillStyle = css("--muted");
-            pen.fillText(timeMark(at, unit), this.x(at), bottom + 13);
-        }
-        if (!this.shows(now)) return;
-        pen.fillStyle = css("--now");
-        pen.fillRect(Math.round(this.x(now)) - 1, 0, 2, bottom + 4);
-    }
-
-    // 1, 2 or 5 times a power of ten ticks of a second, so that about eight marks fit.
-    unit() {
-        const rough = (this.to - this.from) / ticksPerSecond / (this.width / 110);
-        const power = 10 ** Math.floor(Math.log10(rough));
-        return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) * ticksPerSecond;
-    }
-}
-
 // Names of colours with what they mean, under a chart.
 function legend(id, entries) {
     const list = document.querySelector(`#${id} .legend`);

@@ -12,6 +12,13 @@ function stretches(trace) {
         found.push({ cpu, from: since ?? 0, to: trace.time[i], who, idle: trace.b(i) === 0 });
         running.set(cpu, trace.time[i]);
     }
+    // Who runs at the end is seen by what it did after the last switch.
+    for (let i = trace.length - 1; i >= 0 && running.size; i--) {
+        const cpu = trace.cpu[i], from = running.get(cpu);
+        if (from === undefined) continue;
+        if (trace.kind[i] !== KIND.SWITCH) found.push({ cpu, from, to: trace.end, who: trace.who[i], idle: trace.tid[i] === 0 });
+        running.delete(cpu);
+    }
     return found.filter(({ idle, who }) => !idle && trace.processes[who].pid);
 }
 
@@ -30,8 +37,8 @@ function cpusView(app) {
             pen.fillRect(MARGIN, middle(cpu) - 8, scale.width, 16);
         }
         for (const { cpu, from, to, who } of runs) {
-            if (to < scale.from || from > scale.to) continue;
-            const left = scale.x(Math.max(from, scale.from)), right = scale.x(Math.min(to, scale.to));
+            if (to < scale.range[0] || from > scale.range[1]) continue;
+            const left = scale.x(scale.clamp(from)), right = scale.x(scale.clamp(to));
             pen.fillStyle = css(LIVES[who % LIVES.length]);
             pen.fillRect(left, middle(cpu) - 8, Math.max(0.5, right - left), 16);
             const name = trace.processes[who].label(to);

@@ -18,10 +18,9 @@ function familyView(app) {
     const breaks = [KIND.COW_COPY, KIND.COW_REUSE].flatMap((kind) => trace.ofKind(kind)).sort((one, two) => one - two);
     let scale = new TimeScale(app.range, 1000);
     const middle = (n) => n * LIFE + LIFE / 2;
-    const clamp = (ticks) => Math.min(scale.to, Math.max(scale.from, ticks));
 
     function drawLife(pen, { process, depth }, n, width) {
-        const y = middle(n), from = scale.x(clamp(process.born)), to = scale.x(clamp(Math.min(process.ended, trace.end)));
+        const y = middle(n), from = scale.x(scale.clamp(process.born)), to = scale.x(scale.clamp(process.ended));
         pen.fillStyle = css("--ink");
         pen.textAlign = "left";
         pen.fillText(process.label(app.time < process.born ? Infinity : app.time), Math.min(depth, 5) * 10, y, MARGIN - 12 - Math.min(depth, 5) * 10);

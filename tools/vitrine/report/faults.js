@@ -6,7 +6,7 @@ function faultsView(app) {
     const { trace } = app;
     const lanes = FAULTS.map((kind, k) => ({ ...kind, k, faults: trace.faults.filter((i) => trace.kinds(i) >> k & 1) }))
         .map((lane) => ({ ...lane, times: Float64Array.from(lane.faults, (i) => trace.time[i]) }));
-    const longest = Math.max(2, ...trace.faults.map((i) => trace.duration(i)).slice(0, 1e5));
+    const longest = trace.faults.reduce((most, i) => Math.max(most, trace.duration(i)), 2);
     let scale = new TimeScale(app.range, 1000);
     let drag = null;
 
@@ -21,7 +21,7 @@ function faultsView(app) {
         pen.fillText(lane.name, 14, y);
         pen.fillStyle = css(lane.colour);
         pen.fillRect(0, y - 5, 8, 10);
-        const first = after(lane.times, scale.from - 1), last = after(lane.times, scale.to);
+        const first = after(lane.times, scale.range[0] - 1), last = after(lane.times, scale.range[1]);
         pen.globalAlpha = last - first > 4000 ? 0.5 : 0.85;
         for (let n = first; n < last; n++) {
             const height = tall(lane.faults[n]);

@@ -6,17 +6,20 @@ const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 const rights = (prot) => [..."rwx"].map((letter, bit) => prot >> bit & 1 ? letter : "-").join("");
 const cpus = (mask) => [...Array(32).keys()].filter((cpu) => Math.floor(mask / 2 ** cpu) % 2);
 
-// Ticks of the TSC as time; what a tick is, the trace says.
-let ticksPerSecond = 1e9;
+// Ticks of the TSC as time; what a tick is, and when since boot the first record was written, the trace says.
+let ticksPerSecond = 1e9, startTicks = 0;
 
-function time(ticks) {
+// A moment, told as the time since boot; all moments here are ticks since the first record.
+const time = (ticks) => span(ticks + startTicks);
+
+function span(ticks) {
     const seconds = ticks / ticksPerSecond;
     return seconds >= 10 ? `${seconds.toFixed(3)} s` : `${(seconds * 1e3).toFixed(3)} ms`;
 }
 
 // A moment on an axis whose marks are so far apart.
 function timeMark(ticks, step) {
-    const seconds = ticks / ticksPerSecond, apart = step / ticksPerSecond;
+    const seconds = (ticks + startTicks) / ticksPerSecond, apart = step / ticksPerSecond;
     const digits = (scale) => Math.min(6, Math.max(0, Math.ceil(-Math.log10(apart * scale) - 1e-9)));
     return apart >= 0.1 ? `${seconds.toFixed(digits(1))} s` : `${(seconds * 1e3).toFixed(digits(1e3))} ms`;
 }

@@ -28,10 +28,12 @@ class App {
         this.change({ now: after(this.trace.time, at), time: at });
     }
 
+    // The chosen moment comes to the middle, as far as the ends of the run allow.
     zoom(factor) {
-        const [from, to] = this.range, half = Math.max(5, (to - from) * factor / 2), { end } = this.trace;
-        const middle = this.time >= from && this.time <= to ? this.time : (from + to) / 2;
-        this.change({ range: [Math.max(0, middle - half), Math.min(end, Math.max(middle + half, 1))] });
+        const [from, to] = this.range.map(placeOf), now = placeOf(this.time), [first, last] = [0, this.trace.end].map(placeOf);
+        const width = Math.min(last - first, (to - from) * factor), middle = now >= from && now <= to ? now : (from + to) / 2;
+        const low = Math.min(last - width, Math.max(first, middle - width / 2));
+        this.change({ range: [momentAt(low), momentAt(low + width)] });
     }
 }
 
@@ -40,27 +42,32 @@ function bar(app) {
     const button = (id, action) => { document.getElementById(id).onclick = action; };
     let playing = 0;
     slider.max = STEPS;
-    slider.oninput = () => app.seekTime(trace.end * slider.value / STEPS);
+    slider.oninput = () => app.seekTime(between(0, trace.end, slider.value / STEPS));
     button("first", () => app.change({ now: Math.max(0, app.now - 1) }));
     button("next", () => app.change({ now: Math.min(trace.length, app.now + 1) }));
     button("in", () => app.zoom(0.5));
     button("out", () => app.zoom(2));
     button("all", () => app.change({ range: [0, trace.end] }));
+    document.getElementById("axis").onchange = (event) => {
+        timeline.byEvents = event.target.value === "events";
+        app.tell();
+    };
     const stop = () => { cancelAnimationFrame(playing); playing = 0; play.textContent = "Play"; };
     play.onclick = () => {
         if (playing) return stop();
-        let last = performance.now(), at = app.now === trace.length ? 0 : app.time;
+        const share = (placeOf(app.time) - placeOf(0)) / (placeOf(trace.end) - placeOf(0));
+        const began = performance.now() - (share < 1 ? share : 0) * 15000;      // the whole run in 15 seconds
         const frame = (moment) => {
-            at += (moment - last) / 15000 * trace.end;      // the whole run in 15 seconds
-            last = moment;
-            app.seekTime(at);
-            if (at < trace.end) playing = requestAnimationFrame(frame); else stop();
+            const done = Math.min(1, Math.max(0, (moment - began) / 15000));
+            app.seekTime(between(0, trace.end, done));
+            if (done < 1) playing = requestAnimationFrame(frame); else stop();
         };
         play.textContent = "Pause";
         playing = requestAnimationFrame(frame);
     };
     app.watch(() => {
-        slider.value = Math.round(app.time / trace.end * STEPS);
+        const [low, here, high] = [0, app.time, trace.end].map(placeOf);
+        slider.value = Math.round((here - low) / (high - low) * STEPS);
         slider.setAttribute("aria-valuetext", `${time(app.time)}, ${count(app.now, "event")}`);
         document.getElementById("now").textContent = time(app.time);
         document.getElementById("now-event").textContent = `event ${number(app.now)} of ${number(trace.length)}`;
@@ -90,7 +97,7 @@ function summary(app) {
     const { trace } = app, { meta } = trace, { lost } = meta;
     document.querySelector("#title").textContent = meta.command || "A run of Vitrine";
     document.title = `${meta.command || "a run"} · Vitrine trace`;
-    const tiles = [["events", number(trace.length)], ["time", time(trace.length ? trace.end : 0)], ["processors", meta.cpus],
+    const tiles = [["events", number(trace.length)], ["time", span(trace.length ? trace.end : 0)], ["processors", meta.cpus],
         ["memory", bytes(app.machine.frames * PAGE)], ["page faults", number(trace.faults.length)],
         ["COW copies", number(trace.ofKind(KIND.COW_COPY).length)], ["to swap", number(trace.ofKind(KIND.SWAP_OUT).length)],
         ["from swap", number(trace.ofKind(KIND.SWAP_IN).length)], ["lost events", number(lost)]];
@@ -119,7 +126,9 @@ async function start() {
     const meta = JSON.parse(document.getElementById("meta").textContent);
     const buffer = await unpack(document.getElementById("records").textContent.trim());
     ticksPerSecond = meta.tsc_hz || 1e9;
+    startTicks = meta.start;
     const trace = new Trace(buffer, meta), app = new App(trace);
+    timeline.times = trace.time;
     summary(app);
     bar(app);
     for (const view of [framesView, faultsView, walkView, spacesView, familyView, swapView, cpusView, eventsView]) view(app);

@@ -1,14 +1,24 @@
 // series.js - free memory, memory by owner, and the working set over time (uPlot draws them).
 
-const POINTS = 1200;
+const POINTS = 800;
 
-// Frames by owner at evenly spaced moments.
-function sampleOwners(trace, first) {
-    const counts = new Array(OWNERS.length).fill(0), rows = OWNERS.map(() => new Float64Array(POINTS + 1));
+// Moments to draw lines through: as many evenly spaced in time as by events, so that both axes show all there is.
+function sampleTimes(trace) {
+    const moments = new Set();
+    for (let n = 0; n <= POINTS; n++) {
+        moments.add(trace.end * n / POINTS);
+        if (trace.length) moments.add(trace.time[Math.floor((trace.length - 1) * n / POINTS)]);
+    }
+    return Float64Array.from(moments).sort();
+}
+
+// Frames by owner at these moments.
+function sampleOwners(trace, first, times) {
+    const counts = new Array(OWNERS.length).fill(0), rows = OWNERS.map(() => new Float64Array(times.length));
     const owners = first.slice();
     for (const owner of owners) counts[owner]++;
-    for (let point = 0, i = 0; point <= POINTS; point++) {
-        for (const until = trace.end * point / POINTS; i < trace.length && trace.time[i] <= until; i++) {
+    for (let point = 0, i = 0; point < times.length; point++) {
+        for (; i < trace.length && trace.time[i] <= times[point]; i++) {
             if (trace.kind[i] !== KIND.FRAME_ALLOC && trace.kind[i] !== KIND.FRAME_FREE) continue;
             const to = trace.kind[i] === KIND.FRAME_ALLOC ? ownerOf(trace.detail[i]) : OWNER.FREE, from = trace.a(i);
             for (let f = from; f < from + Math.max(1, trace.b(i)); f++) {
@@ -22,8 +32,8 @@ function sampleOwners(trace, first) {
 }
 
 // Different pages that faulted within the window before each moment: of all, and of the busiest processes.
-function sampleWorkingSet(trace, window, processes) {
-    const rows = [null, ...processes].map(() => new Float64Array(POINTS + 1));
+function sampleWorkingSet(trace, window, processes, times) {
+    const rows = [null, ...processes].map(() => new Float64Array(times.length));
     const held = new Map(), sizes = new Float64Array(rows.length);
     const change = (i, by) => {
         const key = trace.who[i] * 2 ** 36 + trace.page(i), before = held.get(key) ?? 0;
@@ -34,8 +44,8 @@ function sampleWorkingSet(trace, window, processes) {
         if (row) sizes[row] += by;
     };
     let head = 0, tail = 0;
-    for (let point = 0; point <= POINTS; point++) {
-        const now = trace.end * point / POINTS;
+    for (let point = 0; point < times.length; point++) {
+        const now = times[point];
         while (head < trace.faults.length && trace.time[trace.faults[head]] <= now) change(trace.faults[head++], 1);
         while (tail < head && trace.time[trace.faults[tail]] <= now - window) change(trace.faults[tail++], -1);
         rows.forEach((row, r) => { row[point] = sizes[r]; });
@@ -45,9 +55,8 @@ function sampleWorkingSet(trace, window, processes) {
 
 // One uPlot with our colours, tied to the chosen moment and the part of the run that is shown.
 class Series {
-    constructor(app, id, place, names, colours) {
-        Object.assign(this, { app, names, colours, holder: document.querySelector(`#${id} ${place}`) });
-        this.times = Float64Array.from({ length: POINTS + 1 }, (_, p) => app.trace.end * p / POINTS);
+    constructor(app, id, times, names, colours) {
+        Object.assign(this, { app, times, names, colours, holder: document.querySelector(`#${id} .plot`) });
         this.holder.tabIndex = 0;
         this.holder.setAttribute("role", "application");
         this.holder.setAttribute("aria-label", `Lines over time: ${names.join(", ")}. Left and right arrow read the values.`);
@@ -58,21 +67,17 @@ class Series {
 
     size() { return { width: Math.max(200, this.holder.clientWidth), height: 230 }; }
 
-    // Distances of the marks: 1, 2 or 5 times a power of ten of seconds.
-    steps() {
-        return Array.from({ length: 12 }, (_, n) => 10 ** (n - 8)).flatMap((power) => [1, 2, 5].map((n) => n * power * ticksPerSecond));
-    }
-
     show(rows) {
         this.plot?.destroy();
-        this.rows = rows;
+        Object.assign(this, { rows, byEvents: timeline.byEvents });
         const axis = () => ({ stroke: () => css("--muted"), font: `12px ${css("--font")}`, grid: { stroke: () => css("--line"), width: 1 },
             ticks: { stroke: () => css("--line"), width: 1 } });
         this.plot = new uPlot({
             ...this.size(),
-            scales: { x: { time: false, range: () => this.app.range }, y: { range: (_, low, high) => [0, Math.max(1, high) * 1.05] } },
+            scales: { x: { time: false, distr: 100, fwd: placeOf, bwd: momentAt, range: () => this.app.range }, y: { range: (_, low, high) => [0, Math.max(1, high) * 1.05] } },
             padding: [12, RIGHT, 0, 0],
-            axes: [{ ...axis(), space: 100, incrs: this.steps(), values: (_, marks, __, ___, step) => marks.map((at) => timeMark(at, step)) },
+            axes: [{ ...axis(), splits: () => this.marks().map(({ ticks }) => ticks), filter: (_, splits) => splits,
+                values: () => this.marks().map(({ text }) => text) },
                 { ...axis(), size: MARGIN, values: (_, marks) => marks.map(number) }],
             series: [{ label: "time", value: (_, at) => at === null ? "–" : time(at) }, ...this.names.map((name, i) => ({
                 label: name, width: 2, points: { show: false }, stroke: () => css(this.colours[i]),
@@ -87,6 +92,8 @@ class Series {
             this.dragged = false;
         });
     }
+
+    marks() { return timeMarks(this.app.range, this.size().width - MARGIN - RIGHT); }
 
     drawNow({ ctx, bbox, valToPos }) {
         const x = valToPos(this.app.time, "x", true);
@@ -105,21 +112,25 @@ class Series {
 
     follow() {
         if (!this.plot) return;
-        const [from, to] = this.app.range;
-        if (this.shown !== `${from} ${to}`) this.plot.setScale("x", { min: from, max: to }); else this.plot.redraw(false, false);
-        this.shown = `${from} ${to}`;
+        const [min, max] = this.app.range, { x } = this.plot.scales;
+        if (this.byEvents !== timeline.byEvents) this.show(this.rows);      // uPlot keeps what the axis made of its ends
+        else if (x.min !== min || x.max !== max) this.plot.setScale("x", { min, max });
+        else this.plot.redraw(false, false);
         this.read();
     }
 
     // What the legend tells while nobody points: the values at the chosen moment.
-    read() { this.plot.setLegend({ idx: Math.round(this.app.time / this.app.trace.end * POINTS) }, false); }
+    read() { this.plot.setLegend({ idx: this.point(this.app.time) }, false); }
+
+    point(ticks) { return Math.max(0, after(this.times, ticks) - 1); }
 
     key(event) {
         const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
         if (!by || !this.plot) return;
         event.preventDefault();
-        const [from, to] = this.app.range, point = Math.round(this.app.time / this.app.trace.end * POINTS);
-        const next = Math.min(POINTS, Math.max(0, point + by * Math.max(1, Math.round(POINTS * (to - from) / this.app.trace.end / 100))));
+        const [first, last] = this.app.range.map((ticks) => this.point(ticks));
+        const to = this.point(this.app.time) + by * Math.max(1, Math.round((last - first) / 100));
+        const next = Math.min(this.times.length - 1, Math.max(0, to));
         this.app.seekTime(this.times[next]);
         this.plot.setCursor({ left: this.plot.valToPos(this.times[next], "x"), top: 10 });
         bubble.say([time(this.times[next]), ...this.names.map((name, i) => `${name} ${number(this.rows[i][next])}`)].join(", "));
@@ -127,22 +138,23 @@ class Series {
 }
 
 function seriesViews(app) {
-    const { trace, machine } = app, rows = sampleOwners(trace, machine.first);
+    const { trace, machine } = app, times = sampleTimes(trace), rows = sampleOwners(trace, machine.first, times);
     const shown = [0, 4, 5, 3, 1, 2].filter((owner) => rows[owner].some((value) => value));
-    const memory = new Series(app, "memory", ".plot", shown.map((owner) => OWNERS[owner].name),
+    const memory = new Series(app, "memory", times, shown.map((owner) => OWNERS[owner].name),
         shown.map((owner) => owner === OWNER.FREE ? "--ink" : OWNERS[owner].colour));
     memory.show(shown.map((owner) => rows[owner]));
 
     const busiest = trace.processes.filter((p) => p.faults && p.pid > 0).sort((p, q) => q.faults - p.faults).slice(0, 4);
-    const working = new Series(app, "working", ".plot", ["all processes", ...busiest.map((p) => p.label())],
+    const working = new Series(app, "working", times, ["all processes", ...busiest.map((p) => p.label())],
         ["--ink", "--anon", "--swap", "--object", "--cow"]);
     const choice = document.getElementById("window");
     const update = () => {
         const window = trace.end * choice.value / 100;
         document.getElementById("window-time").textContent = duration(window);
-        working.show(sampleWorkingSet(trace, window, busiest));
+        working.show(sampleWorkingSet(trace, window, busiest, times));
     };
     choice.onchange = update;
     update();
+    app.series = [memory, working];
     return () => { memory.plot.redraw(false, true); working.plot.redraw(false, true); };
 }

@@ -69,7 +69,7 @@ function spacesView(app) {
             const whole = Math.max(per, share.reduce((one, two) => one + two));
             share.forEach((n, state) => {
                 if (!n || !state) return;
-                const part = Math.max(3, n / whole * height);
+                const part = Math.min(bottom - y, Math.max(3, n / whole * height));
                 pen.fillStyle = css(STATES[state].colour);
                 pen.fillRect(x + column, bottom -= part, 1, part);
             });

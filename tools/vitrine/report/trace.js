@@ -125,6 +125,12 @@ class Trace {
 
     process(i) { return this.processes[this.who[i]]; }
 
+    // What a thread is called; those of the kernel, below 0, by name alone.
+    thread(tid) {
+        const name = this.meta.names[tid]?.[1];
+        return tid === 0 ? "idle" : tid < 0 && name ? name : `${name ?? "thread"} ${tid}`;
+    }
+
     // The sixteen letters of an exec.
     text(i) {
         const letters = [this.aLow, this.aHigh, this.bLow, this.bHigh].flatMap((column) =>
@@ -149,16 +155,16 @@ class Trace {
         case KIND.SWAP_IN: return `slot ${b} read into frame ${a}`;
         case KIND.FRAME_ALLOC: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} taken: ${OWNERS[d]?.name ?? d}`;
         case KIND.FRAME_FREE: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} freed; it was: ${OWNERS[d]?.name ?? d}`;
-        case KIND.FORK: return d === 1 ? `new thread ${a}` : `fork: child ${b}`;
+        case KIND.FORK: return d === 1 ? `new thread ${this.aLow[i] | 0}` : `fork: child ${b}`;
         case KIND.EXEC: return `exec ${this.text(i)} ${["begins", "is done", "failed"][d] ?? d}`;
         case KIND.EXIT: return `end of ${d ? `process ${b}` : `a thread of ${b}`}: ${ending(a)}`;
-        case KIND.SWITCH: return `switch from thread ${b || "idle"} to ${a || "idle"}`;
+        case KIND.SWITCH: return `switch from ${this.thread(this.bLow[i] | 0)} to ${this.thread(this.aLow[i] | 0)}`;
         case KIND.TLB_FLUSH: return b ? `TLB: forget ${range()}` : "TLB: forget everything";
         case KIND.SHOOTDOWN:
             return `shootdown: asks ${count(d, "processor")} (${cpus(a).join(", ")}) to forget ${b ? count(b, "page") : "everything"}`;
         case KIND.RECLAIM:
             return d ? `reclaim ends: ${a} frames are free, ${b} were freed` : `reclaim begins: ${a} frames are free, wants ${b}`;
-        case KIND.SIGNAL: return `signal ${d} to thread ${b}` + (a ? ` for ${hex(a)}` : "");
+        case KIND.SIGNAL: return `signal ${d} to ${this.thread(this.bLow[i] | 0)}` + (a ? ` for ${hex(a)}` : "");
         case KIND.DROP: return `frame ${a} dropped: the file still has its page ${b}`;
         case KIND.WRITE_BACK: return `frame ${a} written back to page ${b} of its file`;
         default: return `event of kind ${this.kind[i]}`;
