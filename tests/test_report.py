@@ -626,7 +626,7 @@ def test_report_of_a_trace_that_lost_most(browser, built, tmp_path):  # pylint: 
             owners = report.frame_owners(kernel)
     finally:
         shutil.rmtree(run)
-    written = int(re.search(r"events of ([\d,]+)", done.stderr)[1].replace(",", ""))
+    written = int(re.search(r"([\d,]+) events", done.stderr)[1].replace(",", ""))
     show(browser, str(page))
     assert bytes(browser.run("[...vitrine.machine.owners]")) == owners
     shown, lost = browser.run("[vitrine.trace.length, vitrine.trace.meta.lost]")

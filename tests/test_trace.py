@@ -233,6 +233,37 @@ def test_option(vm, option, says):
     assert says in run.log, run.log
 
 
+@pytest.mark.parametrize("words, says", [
+    (["run", "--trace", "3", "--", "x"], "'3' is not a size"),
+    (["run", "--trace", "never", "--", "x"], "'never' is not a size"),
+    (["trace", "--tail", "0"], "'0' is not a number above 0"),
+    (["trace", "999999"], "no such run"),
+    (["trace", "--", "x"], "takes no program"),
+    (["trace", "--colour"], "try: ./vm trace --help"),
+])
+def test_mistakes(words, says):
+    done = subprocess.run([f"{ROOT}/vm", *words], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 125 and says in done.stderr, done.stderr
+
+
+def test_while_it_runs(built):  # pylint: disable=unused-argument
+    """The machine goes on; what was recorded first is there."""
+    command = [f"{ROOT}/vm", "run", "--keep", "--realtime", "--trace", "1M", "--", "/bin/busybox", "sh", "-c",
+               "echo up; cat"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, VITRINE_NO_BUILD="1")) as process:
+        try:
+            assert process.stdout.readline() == "up\n"
+            (folder,) = glob.glob(f"{machine.RUNS}/*-{process.pid:x}")
+            done = vm_trace(folder, "--tail", "1000000")
+            rest = process.communicate("still there\n", timeout=120)[0]
+        finally:
+            process.kill()
+    shutil.rmtree(folder)
+    assert done.returncode == 0 and "executes busybox: done" in done.stdout, done.stderr
+    assert process.returncode == 0 and rest == "still there\n"
+
+
 def test_as_text(recorded):
     _, folder = recorded("/traced")
     done = vm_trace(folder, "--tail", "3")

@@ -38,9 +38,10 @@ def tail(recorded, count):
 
 def summary(recorded):
     """How much there is, for who wonders where the rest is."""
-    text = f"{len(recorded.events):,} events of {sum(ring.written for ring in recorded.rings):,}"
-    return text + (f": the rings were too small for the others (vm run --trace {larger(recorded)})"
-                   if recorded.lost else "")
+    if not recorded.lost:
+        return f"all {len(recorded.events):,} events"
+    return (f"the last {len(recorded.events):,} of {sum(ring.written for ring in recorded.rings):,} events "
+            f"(for all of them: vm run --trace {larger(recorded)})")
 
 
 def larger(recorded):

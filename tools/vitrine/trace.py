@@ -11,6 +11,7 @@ import itertools
 import signal
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .schema import Schema
 from .state import State
@@ -92,8 +93,9 @@ class Trace:
         kind = self.kinds[event.kind]
         return kind.say.format(**{f.name: self.word(f.type, event.fields[f.name]) for f in kind.fields})
 
-    @property
+    @cached_property
     def kinds(self):
+        """The schema's kinds by name."""
         return {kind.name: kind for kind in self.schema.kinds.values()}
 
     def free_over_time(self):
