@@ -189,8 +189,9 @@ class Check:
                 owner = state.owner(table >> 12)
                 entries = self.kernel.ram.read(table, PAGE // 2 if level == 4 else PAGE)
                 present = sum(entry & memory.PRESENT for entry in memoryview(entries).cast("Q"))
-                self.expect(state.frames[table >> 12].used == present, 9, f"{who}: the page table in frame "
-                            f"{table >> 12} has {present} entries, {state.frames[table >> 12].used} counted")
+                counted = state.frames[table >> 12].used if owner == PAGETABLE else present
+                self.expect(counted == present, 9, f"{who}: the page table in frame {table >> 12} has {present} "
+                            f"entries, {counted} counted")
                 self.expect(owner == PAGETABLE, 7, f"{who}: its page table in frame {table >> 12} is {nature(owner)}")
                 self.expect(table not in users, 7, f"{who} and {users.get(table)} share the page table {table:#x}")
                 users[table] = who

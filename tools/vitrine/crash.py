@@ -170,6 +170,8 @@ class Death:
         return found + ([f"vm_lock is held by thread \"{owner.name}\""] if owner else [])
 
     def invariants(self):
+        if self.kernel.variable("init_process") is None:
+            return ["the kernel was still booting"]
         found = check.Check(self.state).run()
         lines = [sentence for _, sentence in found.violations[:VIOLATIONS]]
         if found.count > VIOLATIONS:
@@ -227,7 +229,7 @@ def advice(folder):
 def page(folder, message):
     """The lines that follow the message about how the kernel died; [] when its memory cannot be read."""
     try:
-        kernel = runs.kernel_of(folder)
+        kernel = runs.kernel_of(folder, early=True)
     except HostError:
         return []
     try:

@@ -51,11 +51,11 @@ class View:
 
 
 class Kernel:
-    """Variables and structures of the kernel `elf` in the memory `ram`."""
+    """Variables and structures of the kernel `elf` in the memory `ram`; `early`: also of one that is still booting."""
 
-    def __init__(self, ram, elf, cache=None):
+    def __init__(self, ram, elf, early=False):
         self.ram, self.elf = ram, elf
-        found = dwarf.load(elf, cache or os.path.join(machine.BUILD, "types"))
+        found = dwarf.load(elf, os.path.join(machine.BUILD, "types"))
         self.structs, self.enums = found["structs"], found["enums"]
         self.variables, self.symbols = found["variables"], found["symbols"]
         self._pages, self._readers = {}, {}
@@ -65,7 +65,7 @@ class Kernel:
         layout = self.variable("vitrine_layout")
         self.direct, self.frames = layout.direct, layout.frames
         self.root = self.variable("kernel_root")
-        if not self.root:
+        if not early and not (self.root and self.variable("init_process")):
             raise HostError("the kernel in that memory has only begun to start: look again in a moment")
 
     def _check_identity(self):

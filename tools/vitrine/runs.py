@@ -165,13 +165,13 @@ def stopped(folder, who="vm"):
             monitor.close()
 
 
-def kernel_of(folder):
-    """The Kernel in a folder's memory."""
+def kernel_of(folder, early=False):
+    """The Kernel in a folder's memory; `early`: also one that has not started its first program yet."""
     ram, elf = os.path.join(folder, "ram"), os.path.join(folder, "vitrine.elf")
     if not os.path.exists(ram):
         raise HostError(f"{os.path.relpath(folder)} has no memory to look at: of runs that end well the newest "
                         f"{machine.KEPT_RAMS} keep theirs (--keep keeps it for good)")
-    return Kernel(Ram(ram), elf if os.path.exists(elf) else machine.KERNEL)
+    return Kernel(Ram(ram), elf if os.path.exists(elf) else machine.KERNEL, early)
 
 
 def locks_held(kernel):
