@@ -115,7 +115,7 @@ LIVE_REFUSALS = [
     ("vm maps 77", "there is no process 77 (vm ps lists them)"),
     ("vm frame", "vm frame N|POINTER, such as: vm frame 843"),
     ("vm frame 99999999", "physical address N is no RAM"),
-    ("vm fault", "no page fault is being answered on this processor: stop in one (tbreak vm_fault)"),
+    ("vm trace some", "vm trace [N], such as: vm trace 40"),
     ("vm at 1", "vm at PID COMMAND, such as: vm at 3 backtrace"),
     ("vm at 1 continue", "continue lets the machine run, and this processor is not the process's own"),
     ("vm at 1 print nosuch", 'No symbol "nosuch" in current context.'),
@@ -160,24 +160,37 @@ def two_programs():
 
 def test_a_machine_that_runs(session):
     """Processors are gdb's threads; each process is seen from where it sleeps, up to its own code."""
-    commands = ["break-user cow_seen:main", "continue", "info threads", "vm check", "vm at 1 backtrace", "backtrace 1"]
+    commands = ["break-user cow_seen:main", "continue", "info threads", "vm check", "vm at 1 backtrace", "backtrace 1",
+                "vm trace 3", "vm fault"]
     said, everything = session(commands, "--gdb", "--cpus", "2", "--", "cow_seen")
     by = dict(said)
     assert len([line for line in by["info threads"] if "CPU#" in line]) == 2, everything
     assert by["vm check"][-1].startswith("all invariants hold"), everything
     assert any("sys_rt_sigtimedwait" in line for line in by["vm at 1 backtrace"]), everything
     assert "main (" in by["backtrace 1"][0], everything
+    assert len(by["vm trace 3"]) == 3 and all(" CPU " in line for line in by["vm trace 3"]), everything
+    assert re.match("none is being answered here; the last one: .*, by cow_seen", by["vm fault"][0]), everything
 
 
 def test_a_run_that_is_over(built, tmp_path):
-    """Memory can still be asked, processors cannot."""
+    """Memory can still be asked, variables and threads that slept; processors cannot."""
     env = dict(os.environ, VITRINE_NO_BUILD="1", VITRINE_BUILD=str(tmp_path / "build"))
     (tmp_path / "build").mkdir()
     for name in ("vitrine.elf", "vitrine.nm", "vitrine.iso", "root.img", "root", "user"):
         (tmp_path / "build" / name).symlink_to(Path(built) / name)
-    subprocess.run([ROOT / "vm", "run", "--", "true"], env=env, check=True)
-    words = ["vm gdb -- -nx -batch -ex", "vm ps", "-ex", "vm at 1 backtrace"]
-    done = subprocess.run([ROOT / "vm", *words[0].split()[1:], *words[1:]], env=env, capture_output=True, text=True,
-                          check=False)
-    assert "/sbin/init" in done.stdout
-    assert "the machine of this run is over; this takes one that runs: ./vm run --gdb -- PROGRAM" in done.stderr
+    run = [ROOT / "vm", "run", "--timeout", "10", "--", "sh", "-c", "kill -STOP $$"]
+    assert subprocess.run(run, env=env, check=False).returncode == 124
+    commands = ["vm ps", "print init_process->pid", "thread apply all backtrace", "lastwrite &init_process",
+                "rewind 14000000", "print init_process", "vm at 1 backtrace"]
+    script = tmp_path / "commands.py"
+    script.write_text(DRIVER.format(commands=commands, prompt=PROMPT), encoding="utf-8")
+    done = subprocess.run([ROOT / "vm", "gdb", "--", "-nx", "-batch", "-x", script], env=env, capture_output=True,
+                          text=True, check=False)
+    by = dict(answers(done.stdout))
+    assert any("/sbin/init" in line for line in by["vm ps"]), done
+    assert by["print init_process->pid"] == ["$1 = 1"], done
+    assert any("sys_rt_sigtimedwait" in line for line in by["thread apply all backtrace"]), done
+    assert any("process_start_init" in line for line in by["lastwrite &init_process"]), done
+    assert " as it was at instruction 1400" in by["rewind 14000000"][0], done
+    assert by["vm at 1 backtrace"] == ["the machine of this run is over; this takes one that runs: "
+                                       "./vm run --gdb -- PROGRAM"], done

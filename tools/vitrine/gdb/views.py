@@ -1,4 +1,4 @@
-"""vm ps, maps, walk, frame, mem, swap, faults, check, fault: the verbs of ./vm inside gdb.
+"""vm ps, maps, walk, frame, mem, swap, faults, check, trace, fault: the verbs of ./vm inside gdb.
 
 Each means the machine as it stands at this stop.  Where ./vm wants a process, none is the one that runs on this
 processor; where it wants an address or a frame, any expression of gdb's will do.
@@ -7,13 +7,14 @@ import argparse
 
 import gdb
 
-from vitrine import glass, options
+from vitrine import export, glass, options, trace
 from vitrine.gdb import guest
 from vitrine.gdb.guest import Command
 from vitrine.machine import HostError
 
 FETCH, USER, WRITE, PRESENT = 16, 4, 2, 1  # of a page fault's error code
 PAGE_FAULT = 14
+EVENTS = 16  # that vm trace shows
 
 
 def vm(_argument):
@@ -23,7 +24,8 @@ def vm(_argument):
     vm maps [PID]                        regions of a process, or of the one that runs here
     vm walk [PID] ADDRESS                what page tables make of an address, and what an access does
     vm frame N|POINTER                   whose a frame is: by number, or that a pointer of the kernel's leads to
-    vm fault                             the page fault that is being answered, in words
+    vm fault                             the page fault that is being answered, or the last one, in words
+    vm trace [N]                         the last N things that the kernel did with memory
     vm use [PID], vm at PID COMMAND      symbols of a process; a command of gdb's, seen from it
     vm list HEAD TYPE LINK               the structures in a list of the kernel's
 
@@ -89,26 +91,48 @@ def frame_number(value):
     return (entry & glass.ADDRESS) >> 12
 
 
-# --- the fault -------------------------------------------------------------------------------------------
+# --- the trace, the fault -------------------------------------------------------------------------------------------
+
+def recorded():
+    """The trace of the run up to this stop."""
+    found = trace.read(guest.state().kernel)
+    if not found.rings:
+        raise HostError("this run records no events: start it without --trace off")
+    return found
+
+
+def last_events(argument):
+    """vm trace [N] - the last N things (16) that the kernel did with memory, as sentences."""
+    if not (argument or "1").isdigit() or argument == "0":
+        raise HostError("vm trace [N], such as: vm trace 40")
+    print(export.tail(recorded(), int(argument or EVENTS)), end="")
+
 
 def fault(_argument):
-    """vm fault - the page fault that the kernel is answering on this processor, in words."""
-    task = guest.task()
-    if task is None or guest.register("rip") < guest.KERNEL_HALF:
-        raise HostError("no page fault is being answered on this processor: stop in one (tbreak vm_fault)")
-    state = guest.state()
-    size = state.kernel.size("trapframe")
-    top = task.thread.stack + stack_size()
-    frame = state.kernel.view("trapframe", top - (size + 15 & ~15))
-    if frame.vector != PAGE_FAULT:
-        raise HostError("the kernel is not answering a page fault of this process, but "
-                        + ("a system call" if frame.vector == 256 else f"trap {frame.vector}"))
-    address = guest.register("cr2")
+    """vm fault - the page fault that the kernel is answering on this processor, or else the last one, in words."""
+    frame = answering()
+    if frame is None:
+        last = next((event for event in reversed(recorded().events) if event.kind == "fault"), None)
+        if last is None:
+            raise HostError("no page fault is being answered on this processor, and the trace has none either")
+        print(f"none is being answered here; the last one: {recorded().say(last)}, by {recorded().name(last.tid)}")
+        return
+    task, address = guest.task(), guest.register("cr2")
     what = "fetched an instruction from" if frame.error & FETCH else "wrote to" if frame.error & WRITE else "read from"
     how = "the entry does not allow it" if frame.error & PRESENT else "there is no entry"
     print(f"process {task.process.pid} ({task.thread.name}) {what} {address:#x}, and {how}")
     print(f"  at      {source_line(frame.rip)}")
     print(f"  answer  {meaning(address, frame)}")
+
+
+def answering():
+    """The struct trapframe of a page fault from user mode that the selected processor is at work on, else None."""
+    task = guest.task() if guest.is_live() and guest.register("rip") >= guest.KERNEL_HALF else None
+    if task is None:
+        return None
+    kernel = guest.state().kernel
+    found = kernel.view("trapframe", guest.cpu().kernel_stack - (kernel.size("trapframe") + 15 & ~15))
+    return found if found.vector == PAGE_FAULT else None
 
 
 def meaning(address, frame):
@@ -117,12 +141,6 @@ def meaning(address, frame):
     space = guest.state().space_of(guest.process())
     access = "fetch" if frame.error & FETCH else "write" if frame.error & WRITE else "read"
     return walker.explain(guest.state(), space, address)[access].removeprefix("a fault: ")
-
-
-def stack_size():
-    """KSTACK_SIZE, which is a macro: the top is where the processor goes on entry from user mode."""
-    here = guest.cpu()
-    return here.kernel_stack - here.current.stack
 
 
 def source_line(address):
@@ -136,5 +154,6 @@ def source_line(address):
 Command("vm", vm, prefix=True)
 for name in ("ps", "mem", "swap", "faults", "check"):
     Command(f"vm {name}", simple(name))
-for name, function in (("maps", maps), ("walk", walk), ("frame", frame), ("fault", fault)):
+for name, function in (("maps", maps), ("walk", walk), ("frame", frame), ("trace", last_events),
+                       ("fault", fault)):
     Command(f"vm {name}", function, gdb.COMPLETE_EXPRESSION)
