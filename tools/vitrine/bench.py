@@ -99,9 +99,9 @@ class Traffic:
 
 
 def vitrine_command(argv, data, run):
-    """The command that runs the benchmark on Vitrine; its places are as fixed as Linux's."""
+    """The command that runs the benchmark on Vitrine; its places are fixed and its trace is off, as in Linux."""
     command = [os.path.join(machine.ROOT, "vm"), "run", "--mem", f"{run.mem >> 20}M", "--cpus", str(run.cpus),
-               "--append", "aslr=off kaslr=off", "--add", f"{data}:/data", "--timeout", str(LIMIT),
+               "--append", "aslr=off kaslr=off", "--trace", "off", "--add", f"{data}:/data", "--timeout", str(LIMIT),
                *["--realtime"] * run.realtime, *(["--qemu", f"-plugin {run.plugin}"] if run.plugin else [])]
     return [*command, *(["--swap", f"{run.swap >> 20}M"] if run.swap else []), "--", "/bin/vmbench", *argv]
 

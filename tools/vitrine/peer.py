@@ -72,7 +72,7 @@ def first_root(linux, argv, data):
     files["init"] = (0o100755, load(os.path.join(HOME, "linux_init")))
     for program in ("vmbench", "tiny"):
         files[f"bin/{program}"] = (0o100755, load(os.path.join(machine.TREE, "bin", program)))
-    files["arguments"] = (0o100644, b"".join(word.encode() + b"\0" for word in ["vmbench", *argv]))
+    files["arguments"] = (0o100644, b"".join(word.encode() + b"\0" for word in ["/bin/vmbench", *argv]))
     files["data"] = (0o100644, load(data))
     for number, name in enumerate(DRIVERS):
         path = glob.glob(f"{linux}/lib/modules/*/kernel/drivers/{name}.ko")[0]
