@@ -2,11 +2,11 @@
 
 Under -icount a count is the same on every host, however busy, so these are no timing tests.
 """
-import json
 import os
 import shutil
 import subprocess
 import sys
+import xml.dom.minidom
 
 import pytest
 from conftest import ROOT
@@ -36,15 +36,11 @@ def test_counts_are_within_their_budgets(parts):  # pylint: disable=unused-argum
 
 
 def test_every_metric_that_repeats_has_a_budget(parts):  # pylint: disable=unused-argument
-    with open(bench.BUDGET, encoding="utf-8") as file:
-        budget = json.load(file)["budget"]
-    assert set(budget) == set(bench.budgeted(bench.metrics()))
+    assert set(bench.load(bench.BUDGET)["budget"]) == set(bench.budgeted(bench.metrics()))
 
 
 def test_goals_are_of_metrics(parts):  # pylint: disable=unused-argument
-    with open(bench.GOALS, encoding="utf-8") as file:
-        goals = json.load(file)
-    assert {name.removesuffix("_requests") for name in goals} <= set(bench.metrics())
+    assert {name.removesuffix("_requests") for name in bench.load(bench.GOALS)} <= set(bench.metrics())
     assert set(bench.FLOORS) <= set(bench.metrics())
 
 
@@ -100,6 +96,17 @@ def test_the_benchmark_is_a_linux_program(built, tmp_path):
     assert done.returncode == 0
 
 
+def test_the_chart_is_a_picture(tmp_path):
+    results = {"null_syscall": {"vitrine": {"count": 100}, "tuned": {"count": 400}},
+               "boot": {"vitrine": {"count": 7}, "tuned": {"count": 7000000}}, "proc_mem": {"vitrine": {"count": 9}}}
+    bench.draw(tmp_path / "chart.svg", results, {"null_syscall": 32.0}, {"null_syscall": 80}, results)
+    picture = xml.dom.minidom.parse(str(tmp_path / "chart.svg"))
+    words = {node.firstChild.data for node in picture.getElementsByTagName("text")}
+    bars = [float(node.getAttribute("width")) for node in picture.getElementsByTagName("rect")[1:]]
+    assert {"null_syscall", "boot"} <= words and "proc_mem" not in words
+    assert len(bars) == 2 and bars[0] > bars[1] == 0
+
+
 def test_linux_root_is_an_archive(tmp_path):
     """What we pack for Linux, busybox unpacks."""
     busybox = shutil.which("busybox")
@@ -121,6 +128,7 @@ def test_without_a_network_it_says_so(tmp_path, monkeypatch):
     (["--only", "anon_wrote"], "no such metric; there are"),
     (["--wall", "0"], "is not a number above 0"),
     (["--check", "--accept"], "not allowed with"),
+    (["--no-linux", "--chart", "x.svg"], "not with --no-linux"),
     (["--", "true"], "takes no program"),
 ])
 def test_mistakes_are_told(parts, words, said):  # pylint: disable=unused-argument

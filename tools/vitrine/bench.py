@@ -18,7 +18,7 @@ import sys
 import tempfile
 from types import SimpleNamespace
 
-from . import machine, peer
+from . import chart, machine, peer
 from .machine import HostError
 
 MEM = 256 << 20
@@ -43,6 +43,11 @@ COLUMNS = ["vitrine", "linux", "tuned"]
 
 
 # --- what there is to measure ----------------------------------------------------------------------------
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
 
 def metrics():
     """{name: (unit, what it is)} of every metric, in order; the benchmark tells them itself."""
@@ -242,14 +247,37 @@ def number(value):
     return f"{value:,.1f}" if value < 100 and value != int(value) else f"{value:,.0f}"
 
 
+def shown(results, names):
+    """The lines there are, in the benchmark's order."""
+    return [name for key in names for name in (key, f"{key}_requests") if name in results]
+
+
+def floor_of(name, floors):
+    """What the floor kernel needs for a metric, or None."""
+    floor = floors.get(FLOORS.get(name))
+    return floor and floor * FLOOR_TIMES.get(name, 1)
+
+
+def draw(path, results, floors, goals, names):
+    """Write the chart of the metrics that Linux has too."""
+    rows = []
+    for name in shown(results, names):
+        tuned = results[name].get("tuned", {}).get("count")
+        if tuned:
+            values = {"Vitrine": results[name]["vitrine"]["count"], "goal": goals.get(name),
+                      "floor": floor_of(name, floors)}
+            rows.append((name, {key: value / tuned for key, value in values.items() if value}))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(chart.svg(rows))
+
+
 def table(results, floors, goals, names):
     """The lines of the table: {name: {side: row}} beside floor and goal; ratio is tuned Linux to Vitrine."""
     head = ["metric", "per", "Vitrine", "Linux", "tuned", "ratio", "floor", "goal", ""]
     lines = [head]
-    for name in [n for key in names for n in (key, f"{key}_requests") if n in results]:
+    for name in shown(results, names):
         cost = [results[name].get(side, {}).get("count") for side in COLUMNS]
-        floor = floors.get(FLOORS.get(name))
-        floor = floor and floor * FLOOR_TIMES.get(name, 1)
+        floor = floor_of(name, floors)
         ratio = f"{cost[2] / cost[0]:.2f}" if cost[0] and cost[2] else "-"
         goal = goals.get(name)
         met = "" if goal is None or cost[0] is None else "reached" if cost[0] <= goal else f"{cost[0] / goal:.2f} x"
@@ -302,8 +330,7 @@ def grown(name, row, budget):
 
 def check(rows):
     """Hold the counts against the budget; 0, or 1 after saying what grew."""
-    with open(BUDGET, encoding="utf-8") as file:
-        kept = json.load(file)
+    kept = load(BUDGET)
     if kept["compiler"] != compiler():
         print(f"the budget is for {kept['compiler']}, this kernel was compiled by {compiler()}: not compared")
         return 0
@@ -322,8 +349,7 @@ def accept(rows):
     """Make the counts of now the budget."""
     kept = {"compiler": compiler(), "budget": {}}
     if os.path.exists(BUDGET):
-        with open(BUDGET, encoding="utf-8") as file:
-            kept["budget"] = json.load(file)["budget"]
+        kept["budget"] = load(BUDGET)["budget"]
     for name, row in rows.items():
         kept["budget"][name] = {"count": row["count"], "functions": dict(list(row.get("functions", {}).items())[:24])}
     with open(BUDGET, "w", encoding="utf-8") as file:
@@ -363,33 +389,45 @@ def chosen(words):
     return found
 
 
+def save(found, sides):
+    """Write build/bench.json; one line that says where the numbers come from."""
+    about = describe() | ({"linux": peer.linux_version()} if "linux" in sides else {})
+    with open(RESULT, "w", encoding="utf-8") as file:
+        json.dump(about | found, file, indent=1)
+    origin = ", ".join(about[key] for key in ("commit", "compiler", "qemu", "linux") if key in about)
+    return f"({origin}; all of it in {os.path.relpath(RESULT)})"
+
+
+def measure_and_show(opts, names):
+    """The table, and what else was asked for."""
+    sides = COLUMNS[:1] if opts.no_linux else COLUMNS
+    if "linux" in sides:
+        peer.fetch()
+    results = measure(names, sides, opts.wall)
+    floors, goals = ({}, {}) if opts.wall else (peer.floor(), load(GOALS))
+    print(f"{'nanoseconds' if opts.wall else 'instructions'} per operation")
+    print(table(results, floors, goals, names))
+    if opts.chart:
+        draw(opts.chart, results, floors, goals, names)
+    for name, row in results.items():
+        if opts.profile and "functions" in row["vitrine"]:
+            print(f"\n{name}, instructions of Vitrine:\n{profile_text(row['vitrine'])}")
+    print(save({"wall": bool(opts.wall), "floor": floors, "goals": goals, "metrics": results}, sides))
+
+
 def main(opts):
     """The whole verb; its exit status."""
     if machine.KERNEL_BUILD != machine.BUILD:
         raise HostError("DEBUG=1: the debug kernel watches its locks, so its counts tell nothing")
+    if opts.chart and opts.no_linux:
+        raise HostError("--chart draws Vitrine beside Linux, so not with --no-linux")
     machine.build(False, ["bench-parts"], [os.path.join(peer.HOME, part) for part in PARTS])
     names = chosen(opts.only)
-    if opts.wall:
-        names.pop("boot", None)
     if opts.check or opts.accept:
         names = budgeted(names)
         rows = {name: row["vitrine"] for name, row in measure(names, ["vitrine"], 0).items()}
         return accept(rows) if opts.accept else check(rows)
-    if not opts.no_linux:
-        peer.fetch()
-    results = measure(names, COLUMNS[:1] if opts.no_linux else COLUMNS, opts.wall)
-    floors = {} if opts.wall else peer.floor()
-    with open(GOALS, encoding="utf-8") as file:
-        goals = {} if opts.wall else json.load(file)
-    print(table(results, floors, goals, names))
-    if opts.profile:
-        for name, row in results.items():
-            if "functions" in row.get("vitrine", {}):
-                print(f"\n{name}, instructions of Vitrine:\n{profile_text(row['vitrine'])}")
-    about = describe() | ({} if opts.no_linux else {"linux": peer.linux_version()})
-    with open(RESULT, "w", encoding="utf-8") as file:
-        found = {"wall": bool(opts.wall), "floor": floors, "goals": goals, "metrics": results}
-        json.dump(about | found, file, indent=1)
-    print(f"({', '.join(str(about[key]) for key in about if key not in ('mem', 'repetitions'))}; "
-          f"all of it in {os.path.relpath(RESULT)})")
+    if opts.wall:
+        names.pop("boot", None)
+    measure_and_show(opts, names)
     return 0

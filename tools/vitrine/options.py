@@ -381,6 +381,7 @@ def add_bench(verbs):
     bench.add_argument("--only", nargs="+", default=[], metavar="METRIC", help="these alone; 'fork_*' means all such")
     bench.add_argument("--no-linux", action="store_true", help="measure Vitrine alone")
     bench.add_argument("--profile", action="store_true", help="show in which functions Vitrine's instructions are")
+    bench.add_argument("--chart", metavar="FILE", help="draw the table too, as an SVG picture")
     bench.add_argument("--wall", type=positive(int), default=0, metavar="N",
                        help="measure time instead: the least nanoseconds of N rounds, the kernels taking turns")
     kept = bench.add_mutually_exclusive_group()
