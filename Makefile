@@ -186,10 +186,42 @@ soak: ## Run the long tests that `make test` leaves out; SOAK_MINUTES=60, SOAK_S
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) -m pytest -s -m soak $(PYTEST_ARGS) $(TESTS)
 
+# --- measuring -------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: ## Measure Vitrine beside Linux; BENCH_ARGS='--no-linux --only fork_0m'
+	@tools/setup
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel disk bench-parts
+	@VITRINE_NO_BUILD=1 ./vm bench $(BENCH_ARGS)
+
+.PHONY: bench-parts
+bench-parts: $(addprefix $(U)/bench/,vmcount.so floor.elf linux_init)
+
+# The plugin is a part of QEMU, so of the host; linux_init is a program for Linux alone.
+$(U)/bench/vmcount.so: bench/vmcount.c
+	@mkdir -p $(@D)
+	@$(SAY) "  CC      $<"
+	@gcc -std=gnu11 -O2 -Wall -Wextra -Wshadow -Werror -shared -fPIC $< -o $@
+
+$(U)/bench/linux_init: bench/linux_init.c tools/ucc
+	@mkdir -p $(@D)
+	@$(SAY) "  UCC     $<"
+	@tools/ucc $< $@ $@.d
+
+$(U)/bench/floor.elf: bench/floor/floor.c bench/floor/entry.asm bench/floor/floor.ld
+	@mkdir -p $(@D)
+	@$(SAY) "  LD      $@"
+	@gcc -std=gnu11 -O2 -ffreestanding -mno-red-zone -mgeneral-regs-only -fno-pie -fno-stack-protector \
+		-fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra -Wshadow -Werror \
+		-c $< -o $(@D)/floor.o
+	@$(NASM) -f elf64 -Werror bench/floor/entry.asm -o $(@D)/entry.o
+	@$(LD) -n -nostdlib -static --build-id=none -z noexecstack --no-warn-rwx-segments \
+		-T bench/floor/floor.ld -o $@ $(@D)/entry.o $(@D)/floor.o
+
 # --- reading and checking the source ---------------------------------------------------------------------
 
 ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] user/*.[ch] \
-	user/*/*.[ch] tests/*/*.[ch]))
+	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch]))
 ALL_SH := tools/setup tools/ucc .ci/run
 
 .PHONY: lint

@@ -5,6 +5,9 @@ options   the command line of ./vm
 machine   one QEMU: its command line, monitor and folder
 link      the framed byte stream between a program in the guest and the host
 verdict   how a run ended, and how that is said
+bench     the verb `vm bench`: the benchmark, its table and its budget
+chart     its picture
+peer      Linux and the floor kernel, beside which Vitrine is measured
 run       the verbs `vm run` and `vm boot`
 
 Looking into a machine: memory and kernel know addresses and structures, runs which machine, state what it

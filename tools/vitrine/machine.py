@@ -136,10 +136,13 @@ def prune():
 
 # --- what the machine is made of -------------------------------------------------------------------------
 
-def build(need_iso):
-    """Bring the kernel, the disk and, if needed, the boot medium up to date; one builder at a time."""
+def build(need_iso, targets=(), files=()):
+    """Bring the kernel, the disk and, if needed, the boot medium up to date; one builder at a time.
+
+    @targets are further ones of the Makefile, and @files what they make.
+    """
     if os.environ.get("VITRINE_NO_BUILD") == "1":
-        missing = [p for p in [KERNEL, DISK] + [ISO] * need_iso if not os.path.exists(p)]
+        missing = [p for p in [KERNEL, DISK] + [ISO] * need_iso + list(files) if not os.path.exists(p)]
         if missing:
             raise HostError(f"{os.path.relpath(missing[0], ROOT)} is not built (make)")
         return
@@ -149,7 +152,7 @@ def build(need_iso):
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = ["make", "-s", "-C", ROOT, f"-j{os.cpu_count() or 2}", "kernel", "disk"]
         try:
-            result = subprocess.run(command + ["iso"] * need_iso, env=env, stdin=subprocess.DEVNULL,
+            result = subprocess.run(command + ["iso"] * need_iso + list(targets), env=env, stdin=subprocess.DEVNULL,
                                     capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise HostError("make is not installed") from error

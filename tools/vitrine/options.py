@@ -99,6 +99,16 @@ took: a run is the same each time, as long as it has no --realtime, no debugger 
 """
 
 
+BENCH_TEXT = """\
+Run the benchmark of virtual memory on Vitrine, on Debian's Linux as it comes and tuned, and print a table: guest
+instructions per operation, the least the hardware demands (floor), and what we want to reach (goal). The ratio is
+tuned Linux to Vitrine. Counts repeat from run to run. docs/performance.md explains the lines; all that was
+measured goes to build/bench.json. Linux is fetched by apt at the first time, and not installed.
+
+    vm bench --no-linux --only 'anon_*' fork_0m --profile
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are exit status 125."""
 
@@ -360,7 +370,24 @@ def parser():
     add_glass(verbs)
     add_trace(verbs)
     add_replay(verbs)
+    add_bench(verbs)
     return top
+
+
+def add_bench(verbs):
+    """The verb `bench`."""
+    bench = verbs.add_parser("bench", help="measure Vitrine beside Linux", description=BENCH_TEXT,
+                             usage="vm bench [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    bench.add_argument("--only", nargs="+", default=[], metavar="METRIC", help="these alone; 'fork_*' means all such")
+    bench.add_argument("--no-linux", action="store_true", help="measure Vitrine alone")
+    bench.add_argument("--profile", action="store_true", help="show in which functions Vitrine's instructions are")
+    bench.add_argument("--chart", metavar="FILE", help="draw the table too, as an SVG picture")
+    bench.add_argument("--wall", type=positive(int), default=0, metavar="N",
+                       help="measure time instead: the least nanoseconds of N rounds, the kernels taking turns")
+    kept = bench.add_mutually_exclusive_group()
+    kept.add_argument("--check", action="store_true",
+                      help="hold Vitrine's counts against bench/budget.json: status 1 if one is over 3%% above")
+    kept.add_argument("--accept", action="store_true", help="make the counts of now the budget")
 
 
 def check_files(opts):
@@ -399,8 +426,8 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, or one that looks "
-                        "into a machine, such as vm ps\n(try: ./vm --help)")
+        raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, vm bench, or one "
+                        "that looks into a machine, such as vm ps\n(try: ./vm --help)")
     if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "gdb"):
         raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace and gdb; vm {opts.verb} does not look at "
                         "another run")
@@ -420,6 +447,10 @@ def parse(argv):
         return opts
     if opts.verb == "gdb":
         opts.program = program
+        return opts
+    if opts.verb == "bench":
+        if program:
+            raise HostError("vm bench takes no program; --only picks metrics")
         return opts
     if opts.verb == "run" and not program:
         raise HostError("no program to run: vm run [options] -- PROGRAM [ARG...]")

@@ -349,6 +349,9 @@ def main(argv):
         if opts.verb in options.REPLAY:
             from . import replay  # pylint: disable=import-outside-toplevel  # it uses this file
             return replay.main(opts)
+        if opts.verb == "bench":
+            from . import bench  # pylint: disable=import-outside-toplevel
+            return bench.main(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         with open(folder.file("arguments"), "w", encoding="utf-8") as note:
