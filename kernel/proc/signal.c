@@ -264,6 +264,13 @@ doom(struct process *p)
         thread_doom(t->thread);
 }
 
+/* init dies of nothing, and stops for nothing, that it does not catch. */
+static bool
+spared(const struct process *p, int sig)
+{
+    return p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL;
+}
+
 int
 signal_send_locked(struct process *p, int sig, const struct siginfo *info)
 {
@@ -273,8 +280,8 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     ASSERT(spin_held(&proc_lock) && sig >= 1 && sig <= NSIG);
     if (p->state == PROCESS_ZOMBIE || list_empty(&p->tasks))
         return 0;
-    if (p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL)
-        return 0; /* init dies of nothing that it does not catch */
+    if (spared(p, sig))
+        return 0;
     cancel_opposites(p, sig);
     taker = choose_taker(p, sig);
     if (taker != NULL && dropped(taker, sig))
@@ -294,6 +301,8 @@ signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 {
     if (sig == SIGKILL)
         return signal_send_locked(t->process, sig, info); /* it is never one thread's alone */
+    if (spared(t->process, sig))
+        return 0;
     cancel_opposites(t->process, sig);
     if (t->ending || dropped(t, sig))
         return 0;
