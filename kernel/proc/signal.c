@@ -114,10 +114,16 @@ deliverable(const struct task *t)
     return (t->pending.set | t->process->pending.set) & ~t->blocked;
 }
 
+bool
+signal_due_locked(const struct task *t)
+{
+    return deliverable(t) != 0 || task_ends_locked(t) || t->process->stopped;
+}
+
 void
 signal_update_locked(struct task *t)
 {
-    if (deliverable(t) != 0 || task_ends_locked(t) || t->process->stopped)
+    if (signal_due_locked(t))
         thread_interrupt(t->thread);
     else
         t->thread->interrupted = t->thread->doomed;
@@ -468,9 +474,9 @@ settle_system_call(struct trapframe *tf, bool handler, bool restart)
 {
     int64_t result = (int64_t)tf->rax;
 
-    if (tf->vector != TRAP_SYSCALL || (result != -ERESTARTSYS && result != -ERESTARTNOHAND))
+    if (tf->vector != TRAP_SYSCALL || !is_restart(result))
         return;
-    if (handler && (result == -ERESTARTNOHAND || !restart)) {
+    if (handler && (result == -ERESTARTNOHAND || (result == -ERESTARTSYS && !restart))) {
         tf->rax = (uint64_t)-EINTR;
         return;
     }
@@ -625,8 +631,7 @@ was_interrupted(const struct trapframe *tf)
 {
     int64_t result = (int64_t)tf->rax;
 
-    return tf->vector == TRAP_SYSCALL &&
-           (result == -EINTR || result == -ERESTARTSYS || result == -ERESTARTNOHAND);
+    return tf->vector == TRAP_SYSCALL && (result == -EINTR || is_restart(result));
 }
 
 void
