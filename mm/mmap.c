@@ -82,7 +82,7 @@ will_be_locked(const struct space *s, unsigned flags)
 }
 
 static int
-judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
+judge_mmap(const struct mmap_request *q, uint64_t len)
 {
     unsigned type = q->flags & MAP_TYPE;
 
@@ -98,11 +98,6 @@ judge_mmap(const struct space *s, const struct mmap_request *q, uint64_t len)
     if ((q->flags & MAP_HUGETLB) ||
         ((q->object != NULL || type != MAP_PRIVATE) && (q->flags & MAP_GROWSDOWN)))
         return -EINVAL;
-
-    int err = space_may_grow(s, len / PAGE_SIZE, will_be_locked(s, q->flags));
-
-    if (err != 0)
-        return err;
     if (!(q->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
         return 0;
     if (!page_aligned(q->addr))
@@ -145,7 +140,7 @@ vm_mmap(struct space *s, const struct mmap_request *q)
 {
     uint64_t len = q->len > USER_TOP ? 0 : page_ceil(q->len);
     struct list dead = LIST_INIT(dead);
-    int err = judge_mmap(s, q, len);
+    int err = judge_mmap(q, len);
 
     if (err != 0)
         return err;
@@ -167,6 +162,8 @@ vm_mmap(struct space *s, const struct mmap_request *q)
         err = -EEXIST;
     if (addr == 0)
         err = -ENOMEM;
+    if (err == 0)
+        err = space_may_grow(s, len / PAGE_SIZE, will_be_locked(s, q->flags));
     if (err == 0)
         err = place_region(s, q, addr, len, o, &dead);
     mutex_unlock(&s->lock);

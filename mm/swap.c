@@ -210,7 +210,7 @@ submit(const struct swap_cluster *c, unsigned at, unsigned n, bool write,
     req->write = write;
     req->sector = (swap_page(c->first) + at) * SECTORS_PER_PAGE;
     req->count = n;
-    *(write ? &swap_pages_out : &swap_pages_in) += n;
+    __atomic_fetch_add(write ? &swap_pages_out : &swap_pages_in, n, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < n; i++) {
         uint64_t frame = frame_number(c->frames[at + i]), page = swap_page(c->first) + at + i;
 
@@ -556,13 +556,17 @@ swap_overhead(void)
 bool
 swap_get_info(unsigned n, struct swap_info *info)
 {
-    for (unsigned i = 0; i < SWAP_AREAS; i++) {
+    bool found = false;
+
+    mutex_lock(&vm_lock); /* against swap_off */
+    for (unsigned i = 0; i < SWAP_AREAS && !found; i++) {
         const struct area *a = &areas[i];
 
         if (a->dev == NULL || n-- > 0)
             continue;
         *info = (struct swap_info){a->dev->name, a->usable, a->used, a->priority};
-        return true;
+        found = true;
     }
-    return false;
+    mutex_unlock(&vm_lock);
+    return found;
 }

@@ -66,7 +66,8 @@ def test_glibc(vm, tmp_path, link, cpus):
 @pytest.mark.parametrize("seed, cpus", [(2, 1), (3, 1), (4, 2), (5, 2), (6, 4), (7, 4)])
 def test_races(vm, tmp_path, seed, cpus):
     """Threads that pull memory away from each other, in 24 MiB; the seed chooses the order on both sides."""
-    names = ["threads_races", "threads_one_page", "threads_signals", "threads_exec", "threads_fork", "threads_end"]
+    names = ["threads_races", "threads_one_page", "threads_signals", "threads_exec", "threads_fork", "threads_end",
+             "threads_limits", "fork_and_group_signals"]
     commands = " && ".join(f"/tests/{name} {seed if name == 'threads_races' else ''}" for name in names)
     run = vm(["/bin/busybox", "sh", "-c", f"cd /root && {commands}"], mem="24M", swap="64M", seed=seed, cpus=cpus).ok()
     wanted = ""

@@ -51,8 +51,9 @@ zero_read(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
     size_t start = u->left;
     int err = 0;
 
-    while (u->left > 0 && err == 0 && !current_thread()->interrupted)
+    do /* a signal ends a long read; one that moved nothing would look like the file's end */
         err = uio_put(u, frame_data(frame_zero), MIN(u->left, PAGE_SIZE));
+    while (u->left > 0 && err == 0 && !current_thread()->interrupted);
     return start != u->left ? (ssize_t)(start - u->left) : err;
 }
 
@@ -85,11 +86,11 @@ random_read(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
     char buf[256];
     int err = 0;
 
-    while (u->left > 0 && err == 0 && !current_thread()->interrupted) {
+    do { /* as above */
         size_t n = MIN(u->left, sizeof(buf));
         random_bytes(buf, n);
         err = uio_put(u, buf, n);
-    }
+    } while (u->left > 0 && err == 0 && !current_thread()->interrupted);
     return start != u->left ? (ssize_t)(start - u->left) : err;
 }
 

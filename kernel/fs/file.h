@@ -103,7 +103,7 @@ int file_replace_path(const char *path, mode_t mode, struct file **out) MUST_CHE
  * Returns: 0, readable; -EACCES when it is no regular file or the caller may not execute it;
  *          -ENOENT...
  */
-int file_open_at(int dirfd, vaddr_t upath, unsigned flags, struct file **out) MUST_CHECK;
+int file_open_at(int dirfd, const char *path, unsigned flags, struct file **out) MUST_CHECK;
 /* The whole of openat(). */
 int file_openat(int dirfd, vaddr_t upath, unsigned flags, mode_t mode,
                 struct file **out) MUST_CHECK;

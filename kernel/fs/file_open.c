@@ -198,10 +198,10 @@ file_openat(int dirfd, vaddr_t upath, unsigned flags, mode_t mode, struct file *
 }
 
 int
-file_open_at(int dirfd, vaddr_t upath, unsigned flags, struct file **out)
+file_open_at(int dirfd, const char *path, unsigned flags, struct file **out)
 {
     struct dentry *d;
-    int err = path_walk_at(dirfd, upath, flags, &d);
+    int err = path_walk(dirfd, path, path_flags(flags), &d);
 
     if (err != 0)
         return err;

@@ -422,14 +422,18 @@ path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out)
     return err != 0 ? err : path_walk_buffer(dirfd, buffer, flags, out);
 }
 
-int
-path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out)
+unsigned
+path_flags(unsigned at_flags)
 {
     unsigned how = (at_flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : PATH_FOLLOW;
 
-    if ((at_flags & AT_EMPTY_PATH) != 0)
-        how |= PATH_EMPTY;
-    return path_walk_user(dirfd, upath, how, out);
+    return (at_flags & AT_EMPTY_PATH) != 0 ? how | PATH_EMPTY : how;
+}
+
+int
+path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out)
+{
+    return path_walk_user(dirfd, upath, path_flags(at_flags), out);
 }
 
 /* @buffer is taken over. */

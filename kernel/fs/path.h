@@ -54,6 +54,8 @@ int path_walk(int dirfd, const char *path, unsigned flags, struct dentry **out) 
 /* The same with a path in user memory; and with AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. */
 int path_walk_user(int dirfd, vaddr_t upath, unsigned flags, struct dentry **out) MUST_CHECK;
 int path_walk_at(int dirfd, vaddr_t upath, unsigned at_flags, struct dentry **out) MUST_CHECK;
+/* Those two as flags of path_walk. */
+unsigned path_flags(unsigned at_flags);
 
 /* The last step of a path, not taken: for open(O_CREAT), mkdir, unlink, rename... */
 struct path_last {

@@ -334,24 +334,45 @@ fill_space(struct exec *x)
 
 /* ---- the point of no return ---- */
 
+static bool
+shares_files(const struct thread *t)
+{
+    return __atomic_load_n(&t->files->refs, __ATOMIC_ACQUIRE) > 1;
+}
+
+/*
+ * All that can fail: a copy of a shared table, and the end of the other threads.  If only those
+ * shared it, the table is the thread's own afterwards, and with it the record locks: *mine is NULL.
+ */
 static int
-unshare_files(void)
+become_alone(struct files **mine)
 {
     struct thread *t = current_thread();
-    struct files *mine;
 
-    if (__atomic_load_n(&t->files->refs, __ATOMIC_ACQUIRE) == 1)
-        return 0;
-    mine = files_fork(t->files);
-    if (mine == NULL)
+    *mine = NULL;
+    if (shares_files(t) && (*mine = files_fork(t->files)) == NULL)
         return -ENOMEM;
+
+    int err = process_end_other_threads();
+
+    if (*mine != NULL && (err != 0 || !shares_files(t))) {
+        files_put(*mine);
+        *mine = NULL;
+    }
+    return err;
+}
+
+static void
+change_files(struct files *mine)
+{
+    struct thread *t = current_thread();
+
     spin_lock(&proc_lock); /* process_files() looks at it */
     struct files *shared = t->files;
 
     t->files = mine;
     spin_unlock(&proc_lock);
     files_put(shared);
-    return 0;
 }
 
 static const char *
@@ -419,6 +440,8 @@ record(const struct exec *x, unsigned step)
 static int
 replace_program(struct exec *x, struct trapframe *tf)
 {
+    struct files *mine;
+
     choose_owner(x);
 
     int err = make_space(x);
@@ -430,15 +453,15 @@ replace_program(struct exec *x, struct trapframe *tf)
     record(x, TRACE_EXEC_BEGINS);
     err = fill_space(x);
     if (err == 0)
-        err = unshare_files();
-    if (err == 0)
-        err = process_end_other_threads();
+        err = become_alone(&mine);
     if (err != 0) {
         switch_space(x->old_space);
         record(x, TRACE_EXEC_FAILED);
         space_put(x->space);
         return err;
     }
+    if (mine != NULL)
+        change_files(mine);
     if (x->old_space != NULL) {
         switch_space(x->old_space);
         task_release_words(current_task());
@@ -498,7 +521,7 @@ process_exec(int dirfd, vaddr_t upath, vaddr_t argv, vaddr_t envp, unsigned flag
 
     if (err != 0)
         return err;
-    err = file_open_at(dirfd, upath, flags, &f);
+    err = file_open_at(dirfd, path, flags, &f);
     if (err != 0) {
         kfree(path);
         return err;

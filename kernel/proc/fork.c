@@ -115,7 +115,6 @@ inherit_task(struct task *child, const struct clone_args *a)
 {
     struct task *me = current_task();
 
-    child->blocked = me->blocked;
     child->thread->affinity = me->thread->affinity;
     /*
      * A child with a memory of its own, or a stack of its parent's (vfork),
@@ -202,12 +201,14 @@ clone_process(const struct clone_args *a, const struct trapframe *tf)
 {
     struct process *me = current_process();
     struct task *t;
-    struct process *child = process_create(me, child_begin, NULL, &t);
+    int err = process_create(me, child_begin, &t);
 
-    if (child == NULL)
-        return process_limit_reached() ? -EAGAIN : -ENOMEM;
+    if (err != 0)
+        return err;
 
-    int err = share(t->thread, a->flags);
+    struct process *child = t->process;
+
+    err = share(t->thread, a->flags);
 
     if (err != 0) {
         process_discard(child, t);
@@ -227,7 +228,7 @@ clone_process(const struct clone_args *a, const struct trapframe *tf)
     child->vfork_wait = vfork;
     if (vfork)
         process_get(child);
-    process_enter_table(child, me);
+    process_enter_family(child, me);
     spin_unlock(&proc_lock);
     trace_fork(a->flags & CLONE_VM ? TRACE_FORK_SHARING_PROCESS : TRACE_FORK_PROCESS, pid, pid);
     thread_start(t->thread);

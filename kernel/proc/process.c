@@ -230,7 +230,7 @@ stacks_fill(unsigned long n, unsigned long part)
  * process costs five times its stack, and fork is to say EAGAIN before memory is out.  A quarter
  * for the stacks of all threads, which cost little else.
  */
-bool
+static bool
 process_limit_reached(void)
 {
     return stacks_fill(count, 16) || stacks_fill(threads, 4);
@@ -260,6 +260,9 @@ inherit(struct process *p, struct process *parent)
     p->personality = parent->personality;
     p->strace = parent->strace;
     p->nice = parent->nice;
+    p->pgrp = parent->pgrp;
+    p->session = parent->session;
+    p->tty = parent->tty;
     p->exe = parent->exe;
     if (p->exe != NULL)
         file_get(p->exe);
@@ -303,6 +306,7 @@ task_create(struct process *p, void (*entry)(void *), void *arg)
     t->process = p;
     list_init(&t->link);
     sigpending_init(&t->pending);
+    t->blocked = current_task() != NULL ? current_task()->blocked : 0;
     t->altstack.flags = SS_DISABLE;
     return t;
 }
@@ -314,7 +318,7 @@ task_attach_locked(struct task *t)
 
     ASSERT(spin_held(&proc_lock));
     if (p == current_process() && task_ends_locked(current_task()))
-        return -ERESTARTSYS;
+        return -ERESTARTNOINTR;
     bool full = p->ntasks == 0 ? process_limit_reached() : stacks_fill(threads, 4);
 
     t->tid = full ? 0 : pid_alloc();
@@ -337,14 +341,39 @@ task_detach_locked(struct task *t)
     threads--;
 }
 
-struct process *
-process_create(struct process *parent, void (*entry)(void *), void *arg, struct task **out)
+/*
+ * Makes @p, whose first task is @t, visible.  Who signals the group of @parent by now has signalled
+ * the caller, which is to see that first, or will find @p too: so one signal reaches them all,
+ * however fast they fork.
+ */
+static int
+enter_table(struct process *p, struct process *parent, struct task *t)
+{
+    ASSERT(spin_held(&proc_lock));
+    if (parent != NULL && signal_due_locked(current_task()))
+        return -ERESTARTNOINTR;
+
+    int err = task_attach_locked(t);
+
+    if (err != 0)
+        return err;
+    p->pid = p->pgrp = p->session = t->tid;
+    p->exit_signal = SIGCHLD;
+    inherit(p, parent);
+    process_get(p); /* the table's */
+    list_push_back(&all, &p->all_link);
+    count++;
+    return 0;
+}
+
+int
+process_create(struct process *parent, void (*entry)(void *), struct task **out)
 {
     struct process *p = kzalloc(sizeof(*p));
     struct task *t;
 
     if (p == NULL)
-        return NULL;
+        return -ENOMEM;
     list_init(&p->children);
     list_init(&p->sibling);
     list_init(&p->all_link);
@@ -355,38 +384,25 @@ process_create(struct process *parent, void (*entry)(void *), void *arg, struct 
     sigpending_init(&p->pending);
     itimer_init(p);
     p->start_time = clock_now();
-    *out = t = task_create(p, entry, arg);
+    *out = t = task_create(p, entry, NULL);
     if (t == NULL) {
         kfree(p);
-        return NULL;
+        return -ENOMEM;
     }
 
     spin_lock(&proc_lock);
-    inherit(p, parent);
-    p->exit_signal = SIGCHLD;
-    int err = task_attach_locked(t);
-    if (err == 0) {
-        p->pid = t->tid;
-        process_get(p); /* the table's */
-        list_push_back(&all, &p->all_link);
-        count++;
-    }
+    int err = enter_table(p, parent, t);
     spin_unlock(&proc_lock);
-    if (err != 0) {
+    if (err != 0)
         process_discard(p, t);
-        return NULL;
-    }
-    return p;
+    return err;
 }
 
 void
-process_enter_table(struct process *p, struct process *parent)
+process_enter_family(struct process *p, struct process *parent)
 {
     ASSERT(spin_held(&proc_lock));
     p->parent = parent;
-    p->pgrp = parent != NULL ? parent->pgrp : p->pid;
-    p->session = parent != NULL ? parent->session : p->pid;
-    p->tty = parent != NULL ? parent->tty : NULL;
     if (parent != NULL)
         list_push_back(&parent->children, &p->sibling);
     itimer_limit_locked(p);
@@ -431,8 +447,10 @@ process_discard(struct process *p, struct task *t)
     p->exe = NULL;
     spin_unlock(&proc_lock);
     file_put(exe);
-    if (in_table)
+    if (in_table) {
+        itimer_cancel_all(p); /* prlimit(2) may have found it */
         process_put(p);
+    }
     task_discard(t);
 }
 
@@ -553,15 +571,15 @@ process_start_init(void)
 {
     struct task *t;
 
-    init_process = process_create(NULL, init_begin, NULL, &t);
-    if (init_process == NULL)
+    if (process_create(NULL, init_begin, &t) != 0)
         panic("no memory for the first process");
+    init_process = t->process;
     t->thread->files = files_new();
     t->thread->fs = fs_context_new();
     if (t->thread->files == NULL || t->thread->fs == NULL)
         panic("no memory for the first process");
     spin_lock(&proc_lock);
-    process_enter_table(init_process, NULL);
+    process_enter_family(init_process, NULL);
     spin_unlock(&proc_lock);
     thread_start(t->thread);
 }

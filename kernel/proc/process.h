@@ -148,9 +148,6 @@ bool process_shares_space_locked(struct process *p);
 /* Calls @fn for each process. P held. */
 void process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg);
 
-/* True if there are as many threads and zombies as there may be: fork is -EAGAIN. */
-bool process_limit_reached(void);
-
 /* How many there are, zombies included. */
 unsigned process_count(void);
 
@@ -170,7 +167,7 @@ struct space *process_space_locked(struct process *p);
  * task_create - a thread more for @p, not yet seen by anybody.
  * Returns: it, with a reference to @p; or NULL: no memory.
  * task_attach_locked - gives it an id and makes it one of @p's threads, which is to be started.
- * Returns: 0; -EAGAIN: no id is left, -ERESTARTSYS: @p is ending. P held.
+ * Returns: 0; -EAGAIN: no id is left, -ERESTARTNOINTR: @p is ending. P held.
  * task_detach_locked - takes it out again. P held.
  * task_discard - frees one that was never started, with all that hangs on its thread.
  */
@@ -181,14 +178,16 @@ void task_discard(struct task *t);
 
 /*
  * process_create - a process with one task, which has not been started and is nobody's child yet.
- * @parent: copied from; NULL for init.
- * @entry, @arg: what its thread will call.
- * Returns: the process, or NULL: no memory or no pid.
- * process_enter_table - makes it a child of @parent (NULL: init). P held.
+ * It is a member of its group, and takes its signals.
+ * @parent: the caller's, copied from; NULL for init.
+ * @entry: what its thread will call.
+ * @out: receives the task.
+ * Returns: 0; -ENOMEM; -EAGAIN: there are too many; -ERESTARTNOINTR: the caller has a signal to
+ *          deal with first.
+ * process_enter_family - makes it a child of @parent (NULL: init). P held.
  */
-struct process *process_create(struct process *parent, void (*entry)(void *), void *arg,
-                               struct task **out) MUST_CHECK;
-void process_enter_table(struct process *p, struct process *parent);
+int process_create(struct process *parent, void (*entry)(void *), struct task **out) MUST_CHECK;
+void process_enter_family(struct process *p, struct process *parent);
 /* Out of the table: the caller puts its reference. P held. */
 void process_leave_table_locked(struct process *p);
 /* The same as task_discard, with its process. */

@@ -115,10 +115,16 @@ deliverable(const struct task *t)
     return (t->pending.set | t->process->pending.set) & ~t->blocked;
 }
 
+bool
+signal_due_locked(const struct task *t)
+{
+    return deliverable(t) != 0 || task_ends_locked(t) || t->process->stopped;
+}
+
 void
 signal_update_locked(struct task *t)
 {
-    if (deliverable(t) != 0 || task_ends_locked(t) || t->process->stopped)
+    if (signal_due_locked(t))
         thread_interrupt(t->thread);
     else
         t->thread->interrupted = t->thread->doomed;
@@ -265,6 +271,13 @@ doom(struct process *p)
         thread_doom(t->thread);
 }
 
+/* init dies of nothing, and stops for nothing, that it does not catch. */
+static bool
+spared(const struct process *p, int sig)
+{
+    return p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL;
+}
+
 int
 signal_send_locked(struct process *p, int sig, const struct siginfo *info)
 {
@@ -274,8 +287,8 @@ signal_send_locked(struct process *p, int sig, const struct siginfo *info)
     ASSERT(spin_held(&proc_lock) && sig >= 1 && sig <= NSIG);
     if (p->state == PROCESS_ZOMBIE || list_empty(&p->tasks))
         return 0;
-    if (p == init_process && sig != SIGCHLD && p->actions[sig - 1].handler == SIG_DFL)
-        return 0; /* init dies of nothing that it does not catch */
+    if (spared(p, sig))
+        return 0;
     cancel_opposites(p, sig);
     taker = choose_taker(p, sig);
     if (taker != NULL && dropped(taker, sig))
@@ -296,6 +309,8 @@ signal_send_task_locked(struct task *t, int sig, const struct siginfo *info)
 {
     if (sig == SIGKILL)
         return signal_send_locked(t->process, sig, info); /* it is never one thread's alone */
+    if (spared(t->process, sig))
+        return 0;
     cancel_opposites(t->process, sig);
     if (t->ending || dropped(t, sig))
         return 0;
@@ -464,9 +479,9 @@ settle_system_call(struct trapframe *tf, bool handler, bool restart)
 {
     int64_t result = (int64_t)tf->rax;
 
-    if (tf->vector != TRAP_SYSCALL || (result != -ERESTARTSYS && result != -ERESTARTNOHAND))
+    if (tf->vector != TRAP_SYSCALL || !is_restart(result))
         return;
-    if (handler && (result == -ERESTARTNOHAND || !restart)) {
+    if (handler && (result == -ERESTARTNOHAND || (result == -ERESTARTSYS && !restart))) {
         tf->rax = (uint64_t)-EINTR;
         return;
     }
@@ -621,8 +636,7 @@ was_interrupted(const struct trapframe *tf)
 {
     int64_t result = (int64_t)tf->rax;
 
-    return tf->vector == TRAP_SYSCALL &&
-           (result == -EINTR || result == -ERESTARTSYS || result == -ERESTARTNOHAND);
+    return tf->vector == TRAP_SYSCALL && (result == -EINTR || is_restart(result));
 }
 
 void

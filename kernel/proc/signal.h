@@ -59,6 +59,9 @@ void signal_force(int sig, const struct siginfo *info);
  */
 void signal_deliver(struct trapframe *tf);
 
+/* True if @t has something to do on its way to user mode: a signal, to rest, to end. P held. */
+bool signal_due_locked(const struct task *t);
+
 /* Recomputes thread->interrupted. P held. */
 void signal_update_locked(struct task *t);
 

@@ -174,8 +174,8 @@ sys_rt_sigtimedwait(const uint64_t a[6])
         err = sched_sleep(SLEEP_INTERRUPTIBLE, deadline);
     }
     sched_cancel_sleep();
+    signal_set_mask(saved); /* first: what is neither blocked nor awaited may be dropped */
     set_awaited(0);
-    signal_set_mask(saved);
     if (sig == 0)
         return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
     if (a[1] != 0 && copy_to_user(a[1], &info, sizeof(info)) != 0)

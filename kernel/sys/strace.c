@@ -152,7 +152,7 @@ strace_end(const struct syscall *s, int64_t result)
 {
     struct line l = {.len = 0};
 
-    if (result == -ERESTARTSYS || result == -ERESTARTNOHAND)
+    if (is_restart(result))
         append(&l, "? (to be restarted)");
     else if (result < 0 && result > -(int64_t)ARRAY_SIZE(error_names))
         append(&l, "-1 %s", error_names[-result]);

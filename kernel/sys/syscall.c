@@ -62,7 +62,7 @@ syscall_dispatch(struct trapframe *tf)
     if (unlikely(trace))
         strace_end(s, result);
     /* The signal may be gone meanwhile; who makes the call run again is signal_deliver() alone. */
-    if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
+    if (unlikely(is_restart(result)))
         signal_deliver(tf);
 }
 

@@ -4,7 +4,11 @@
  */
 #include "threads.h"
 
-static char self[256];
+#include <sys/auxv.h>
+
+#define NAMES 20
+
+static char self[256], either[] = "./a"; /* two names of this program: ./a and ./b */
 static struct gate gate;
 static atomic_int busy, word;
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
@@ -50,9 +54,13 @@ be_busy(void *arg)
 static void *
 exec_self(void *arg)
 {
-    char pid[16], *args[] = {self, pid, NULL};
+    struct flock all = {.l_type = F_WRLCK};
+    char pid[16], fd[16], *args[] = {self, pid, fd, NULL};
+    int locked = (int)MUST(open("locked", O_CREAT | O_RDWR, 0600));
 
+    MUST(fcntl(locked, F_SETLK, &all));
     snprintf(pid, sizeof(pid), "%d", getpid());
+    snprintf(fd, sizeof(fd), "%d", locked);
     block(SIGUSR1);
     raise(SIGUSR1);
     block(SIGUSR2);
@@ -61,10 +69,33 @@ exec_self(void *arg)
     return (void *)(intptr_t)errno;
 }
 
+/* What it was called by is what it is. */
+static int
+name_is_right(void)
+{
+    const char *called = strrchr((char *)getauxval(AT_EXECFN), '/');
+    char path[256] = "";
+
+    MUST(readlink("/proc/self/exe", path, sizeof(path) - 1));
+    return strcmp(called, strrchr(path, '/')) == 0;
+}
+
+/* Another process may not write to the file that this one has locked. */
 static void
-in_new_program(int pid)
+is_locked(void *arg)
+{
+    struct flock l = {.l_type = F_WRLCK};
+
+    MUST(fcntl(*(int *)arg, F_GETLK, &l));
+    CHECK("the record lock has been kept", l.l_type == F_WRLCK && l.l_pid == getppid());
+}
+
+static void
+in_new_program(int pid, int fd)
 {
     sigset_t s;
+
+    in_child(is_locked, &fd);
 
     CHECK("the process has its number", getpid() == pid && my_tid() == pid);
     show("threads", field_of("Threads"));
@@ -127,18 +158,68 @@ main_ends_first(void *arg)
     syscall(SYS_exit, 9);
 }
 
+static void *
+change_name(void *arg)
+{
+    busy++;
+    for (;;)
+        ((volatile char *)either)[2] ^= 'a' ^ 'b';
+    return arg;
+}
+
+/* While the name is read it changes: one or the other is meant, not both. */
+static void
+between_two_names(void *arg)
+{
+    char *args[] = {either, NULL};
+
+    (void)arg;
+    start(change_name, NULL);
+    await(&busy, 0);
+    execv(either, args);
+}
+
+static void
+copy_self(const char *name)
+{
+    int from = (int)MUST(open(self, O_RDONLY)),
+        to = (int)MUST(open(name, O_CREAT | O_WRONLY, 0755));
+    char bytes[4096];
+    ssize_t n;
+
+    while ((n = MUST(read(from, bytes, sizeof(bytes)))) > 0)
+        MUST(write(to, bytes, (size_t)n));
+    close(from);
+    close(to);
+}
+
+static void
+names(void)
+{
+    int right = 0;
+
+    copy_self("a");
+    copy_self("b");
+    for (int i = 0; i < NAMES; i++)
+        right += in_child(between_two_names, NULL) == 0;
+    show("one name of two", right);
+}
+
 int
 main(int argc, char **argv)
 {
-    if (argc > 1) {
-        in_new_program(atoi(argv[1]));
+    if (argc > 2) {
+        in_new_program(atoi(argv[1]), atoi(argv[2]));
         return test_failures ? 1 : 6;
     }
+    if (strlen(argv[0]) == strlen(either))
+        return !name_is_right();
     signal(SIGCHLD, SIG_DFL);
     MUST(readlink("/proc/self/exe", self, sizeof(self) - 1));
     show_status("main waits for it", in_child(from_thread, NULL));
     show_status("main is running", in_child(from_thread, self));
     show_status("main has ended", in_child(main_ends_first, NULL));
     show_status("two at once", in_child(two_at_once, NULL));
+    names();
     return finish();
 }
