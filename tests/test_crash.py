@@ -76,7 +76,7 @@ def one_reference_less(it):
     """A private page of the shell has lost its reference: seen when it forks, and by the invariants."""
     anon = next(a for a in it.shell().private.values() if it.state.anon(a).refs == 1)
     it.put(anon + it.kernel.fields("anon")["refs"][0], 4, 0)
-    return ["assertion failed: a->refs > 0", "in anon_get(), mm/anon.c:", "ASSERT(a->refs > 0);",
+    return ["assertion failed: a->refs > 0", "in anon_get(), mm/anon.", "ASSERT(a->refs > 0);",
             "cause   what the condition says", "refs is 0, "]
 
 
