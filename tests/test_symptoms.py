@@ -34,7 +34,7 @@ MISTAKES = {
     "double free": twice("mm/pagetable.c", FREE_ROOT),
     "use after free": Bug("kernel/proc/exec.c", CLEANUP, "    kfree(x);\n" + CLEANUP.replace("    kfree(x);\n", ""),
                           PROGRAM, ""),
-    "reference count": Bug("mm/clone.c", "        anon_get(a);\n", "", PROGRAM, ""),
+    "reference count": Bug("mm/clone.c", "            anon_get(to[k]);\n", "", PROGRAM, ""),
     "stale TLB": BUGS["tables"],
     "deadlock with itself, spin lock": in_getpid("    spin_lock(&proc_lock);\n    spin_lock(&proc_lock);\n"),
     "deadlock with itself, mutex": Bug("mm/fault.c", SPACE_LOCK, "    mutex_lock(&s->lock);\n" + SPACE_LOCK,
