@@ -101,6 +101,12 @@ BUGS = {
         "    err = copy_from_user(&now, addr, sizeof(now));\n    spin_lock(&futex_lock);\n"
         "    list_push_back(bucket(w.key), &w.link);\n    spin_unlock(&futex_lock);\n", "futex_turns 30000",
         "every processor was idle", {"timeout": 30}, seeds=3),
+    # A look that is missing, and the time in which it matters.
+    "page-that-went": Bug("kernel/fs/ext2_file.c",
+                          "    mutex_lock(&ei->map_lock);\n    if (fill != NULL && READ_ONCE(fill->object) == NULL) {",
+                          "    for (volatile int k = 0; fill != NULL && k < 100000; k++)\n        ;\n"
+                          "    mutex_lock(&ei->map_lock);\n    if (false) {", "threads_truncate",
+                          "FAILED  zeros and what was stored", {"cpus": 4, "mem": "64M"}, seeds=3),
     # What the debug kernel watches.
     "order": Bug("mm/fault.c", "        count_kinds(s, 1U << FAULT_REFUSED);",
                  "        mutex_lock(&s->lock);\n        count_kinds(s, 1U << FAULT_REFUSED);\n"

@@ -135,23 +135,31 @@ file_write_pages(struct object *o, pgidx_t index, struct frame **frames, unsigne
 }
 
 /*
- * What page @index has on the disk.  @fill: its holes are filled, and the page is in the cache,
- * pinned.  Returns the number of holes that there were, or -Exxx.
+ * What page @index has on the disk.  @fill: not NULL: the page in the cache, pinned; its holes are
+ * filled.  Returns the number of holes that there were, or -Exxx.
+ *
+ * A fault comes without the inode's lock, so a truncation may have taken the page out meanwhile:
+ * a block that it got now would keep its old bytes, for who grows the file again to read.  If that
+ * takes the page out later than we look, it waits for M to free the blocks, ours too.
  */
 static int
-page_holes(struct ext2_inode *ei, pgidx_t index, bool fill)
+page_holes(struct ext2_inode *ei, pgidx_t index, const struct frame *fill)
 {
     unsigned per_page = blocks_per_page(ext2_fs_of(&ei->inode));
     uint32_t block[BLOCKS_PER_PAGE_MAX];
     int holes = 0;
 
     mutex_lock(&ei->map_lock);
+    if (fill != NULL && READ_ONCE(fill->object) == NULL) {
+        mutex_unlock(&ei->map_lock);
+        return 0;
+    }
     int err = ext2_map_get(ei, index * per_page, per_page, block);
     for (unsigned i = 0; i < per_page && err == 0; i++) {
         if (block[i] != 0)
             continue;
         holes++;
-        if (fill)
+        if (fill != NULL)
             err = ext2_map_alloc(ei, index * per_page + i, &block[i]);
     }
     mutex_unlock(&ei->map_lock);
@@ -170,13 +178,13 @@ file_prepare_write(struct object *o, pgidx_t index)
         return err;
     if (index >= LARGE_FILE_SIZE / PAGE_SIZE - 1)
         ext2_allow_large_file(fs);
-    int holes = page_holes(ei, index, false);
+    int holes = page_holes(ei, index, NULL);
     if (holes <= 0)
         return holes;
     err = object_get_page(o, index, holes == (int)blocks_per_page(fs), &f);
     if (err != 0)
         return err;
-    err = page_holes(ei, index, true);
+    err = page_holes(ei, index, f);
     object_put_page(o, f, true); /* also after an error: some holes may have been filled */
     return MIN(err, 0);
 }

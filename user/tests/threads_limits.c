@@ -87,6 +87,8 @@ signals(void)
         } else if (before > taken) {
             lost++;
             taken++;
+        } else {
+            sched_yield();
         }
     }
     join(t);
