@@ -67,7 +67,7 @@ BUGS = {
     "truncate-copies": no_flush("mm/space.c", CUT_COPIES, "tlb_truncate", "FAILED  both get SIGBUS"),
     "write-back": no_flush("mm/object.c", WRITE_BACK, "tlb_msync", "FAILED  the last store is kept"),
     "swap-out": no_flush("mm/reclaim.c", SETTLE, SWAP, "FAILED  (this thread|the other one|and it is all)",
-                         "t->tlb.cpus = 0", append="policy=random", seeds=8, **SMALL),
+                         "t->tlb.cpus = 0", append="policy=random", seeds=32, **SMALL),
     "swap-out-checked": no_flush("mm/reclaim.c", SETTLE, SWAP, NOTICED, "t->tlb.cpus = 0", **SMALL, **RANDOM),
     "tables": no_flush("mm/space.c", TABLES, "tlb_tables", NOTICED, **CHECK),
     "cow": Bug("mm/rmap.c", "        rmap_remove(s, va, e, b);\n        /*",
