@@ -293,6 +293,9 @@ def session(folder, opts):
     terminal = saved_terminal() if opts.verb == "boot" else None
     if terminal is not None:
         leave_newlines_alone(terminal)
+    elif opts.verb == "boot":
+        print("vm: standard input is no terminal, and what it holds before the shell is there is lost; "
+              "to run a script: ./vm run -- sh <SCRIPT", file=sys.stderr)
     running = machine.Machine(folder, opts)
     if opts.gdb:
         gdb_hint(running)
