@@ -410,6 +410,7 @@ page_insert(struct object *o, pgidx_t index, unsigned flags)
         frame_free(f);
         return NULL;
     }
+    f->object = o;
     f->index = (uint32_t)index;
     o->npages++;
     return f;
