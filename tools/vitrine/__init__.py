@@ -22,6 +22,8 @@ state     frames, spaces, pages, swap, processes
 What it did before: schema what a record means, trace the records of a run, export the verb `vm trace`, perfetto a
 format of its own.
 
+What a policy would have done: policies is the verb `vm policies`, with refs.c inside QEMU; replacement reckons.
+
 In gdb: debugger is the verb `vm gdb`, gdb/ its commands, postmortem makes a core file of a memory that is left over.
 Once more: replay does a run again, for `vm lastwrite` and `vm rewind`, with replay.c inside QEMU.
 

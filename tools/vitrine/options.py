@@ -109,6 +109,18 @@ measured goes to build/bench.json. Linux is fetched by apt at the first time, an
 """
 
 
+POLICIES_TEXT = """\
+Run PROGRAM once to see which pages it touches, and tell for memories of all sizes how often a page that had left
+would have had to come back, under fifo, clock, lru, random, and Belady's optimum (opt), which knows the future. Then
+run it on a small machine under each of the kernel's policies, and tell what happened. docs/swap.md shows it.
+
+    vm policies patterns hot 26 -o policies.html
+    vm policies --mem 20M --mem 24M --policy clock -- sort -r /etc/services
+
+PROGRAM alone is looked at, not the processes that it starts. It gets no input.
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are exit status 125."""
 
@@ -371,7 +383,57 @@ def parser():
     add_trace(verbs)
     add_replay(verbs)
     add_bench(verbs)
+    add_policies(verbs)
     return top
+
+
+def whole_mib(text):
+    value = size(text)
+    if value < 16 << 20 or value % (1 << 20):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB, of which the kernel needs 16")
+    return value
+
+
+def add_policies(verbs):
+    """The verb `policies`."""
+    verb = verbs.add_parser("policies", help="what each replacement policy would do with a program",
+                            description=POLICIES_TEXT, usage="vm policies [options] [--] PROGRAM [ARG...]",
+                            formatter_class=argparse.RawDescriptionHelpFormatter)
+    verb.add_argument("words", nargs="*", metavar="PROGRAM", help="what to run, behind -- when it has options itself")
+    verb.add_argument("-o", "--output", metavar="FILE", help="write all of it as one HTML page, for a browser")
+    verb.add_argument("--json", action="store_true", help="for programs: everything, sizes in pages of 4 KiB")
+    verb.add_argument("--refs", metavar="FILE", help="write the string of references: page numbers, hexadecimal")
+    verb.add_argument("--mem", type=whole_mib, action="append", default=[], metavar="SIZE",
+                      help="measure on a machine with so much RAM (repeatable; default: one that has room for three "
+                           "quarters of the program's pages)")
+    verb.add_argument("--policy", choices=KERNEL_CHOICES["policy"], action="append", default=[],
+                      help="measure this one (repeatable; default: all)")
+    verb.add_argument("--limit", type=limit, default=1 << 20, metavar="N",
+                      help="look at a sample of the pages when more than N references decide (default: 1048576)")
+    verb.add_argument("--add", type=add_pair, action="append", default=[], metavar="HOST:GUEST",
+                      help="put a file or a folder on the root disk first (repeatable)")
+    verb.add_argument("--env", type=assignment, action="append", default=[], metavar="K=V",
+                      help="a variable of the program's environment (repeatable)")
+    verb.add_argument("--timeout", type=positive(float), default=300.0, metavar="S",
+                      help="give a run up after S seconds (default: 300)")
+
+
+def limit(text):
+    if not re.fullmatch(r"\d{4,8}", text) or int(text) < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of references from 1000 to 99999999")
+    return int(text)
+
+
+def check_policies(opts, program):
+    """The program stands with or without "--"; its policies are all where none is named."""
+    opts.program = opts.words + program
+    opts.policy = list(dict.fromkeys(opts.policy)) or KERNEL_CHOICES["policy"]
+    opts.mem = list(dict.fromkeys(opts.mem))
+    if not opts.program:
+        raise HostError("no program to run: vm policies [options] [--] PROGRAM [ARG...]")
+    for path in filter(None, (opts.output, opts.refs)):
+        if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise HostError(f"{path}: the folder to write to does not exist")
 
 
 def add_bench(verbs):
@@ -426,8 +488,8 @@ def parse(argv):
         verb = f" {opts.verb}" if opts.verb else ""
         raise HostError(f"{' '.join(unknown)} is not understood{hint}\n(try: ./vm{verb} --help)")
     if opts.verb is None:
-        raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, vm bench, or one "
-                        "that looks into a machine, such as vm ps\n(try: ./vm --help)")
+        raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, vm bench, "
+                        "vm policies, or one that looks into a machine, such as vm ps\n(try: ./vm --help)")
     if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "gdb"):
         raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace and gdb; vm {opts.verb} does not look at "
                         "another run")
@@ -447,6 +509,9 @@ def parse(argv):
         return opts
     if opts.verb == "gdb":
         opts.program = program
+        return opts
+    if opts.verb == "policies":
+        check_policies(opts, program)
         return opts
     if opts.verb == "bench":
         if program:

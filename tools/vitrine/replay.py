@@ -21,13 +21,13 @@ from .state import State
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "replay.c")
 
 
-def plugin():
-    """The path of the plugin, built when it is first wanted."""
-    path = os.path.join(machine.BUILD, "replay.so")
-    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(SOURCE):
+def plugin(source=SOURCE):
+    """The path of a plugin, built when it is first wanted."""
+    path = os.path.join(machine.BUILD, os.path.basename(source)[:-1] + "so")
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
         part = f"{path}.{os.getpid()}"
         subprocess.run([os.environ.get("CC") or "gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                        "-fvisibility=hidden", "-o", part, SOURCE], check=True)
+                        "-fvisibility=hidden", "-o", part, source], check=True)
         os.replace(part, path)
     return path
 

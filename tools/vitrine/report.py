@@ -20,8 +20,8 @@ OUTSIDE = 8  # an owner that only the page knows: names.js
 
 # In this order: each file uses only what those before it define, until page.js begins.
 SCRIPTS = ["vendor/uplot/uPlot.iife.min.js", "names.js", "format.js", "trace.js", "machine.js", "chart.js",
-           "timeline.js", "frames.js", "series.js", "faults.js", "walk.js", "spaces.js", "family.js", "swap.js",
-           "cpus.js", "page.js"]
+           "theme.js", "timeline.js", "frames.js", "series.js", "faults.js", "walk.js", "spaces.js", "family.js",
+           "swap.js", "cpus.js", "page.js"]
 
 
 def text(name):
@@ -36,6 +36,11 @@ def style():
     both = (f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=\"light\"]) {dark[1]} }}\n"
             f":root[data-theme=\"dark\"] {dark[1]}\n")
     return text("vendor/uplot/uPlot.min.css") + "\n" + sheet.replace(dark[0], both)
+
+
+def fill(template, parts):
+    """A page: a template in which @NAME@ gives way to the part of that name."""
+    return re.sub(r"^(.*)@([A-Z]+)@", lambda match: match[1] + parts[match[2]], text(template), flags=re.M)
 
 
 def columns(records, owners):
@@ -67,7 +72,7 @@ def page(records, meta):
         "RECORDS": base64.b64encode(zlib.compress(columns(records, owners), 9)).decode("ascii"),
         "SCRIPT": "\n".join(text(name) for name in SCRIPTS),
     }
-    return re.sub(r"^(.*)@([A-Z]+)@", lambda match: match[1] + parts[match[2]], text("template.html"), flags=re.M)
+    return fill("template.html", parts)
 
 
 def pack(recorded, events):

@@ -352,6 +352,9 @@ def main(argv):
         if opts.verb in options.REPLAY:
             from . import replay  # pylint: disable=import-outside-toplevel  # it uses this file
             return replay.main(opts)
+        if opts.verb == "policies":
+            from . import policies  # pylint: disable=import-outside-toplevel  # it uses this file
+            return policies.main(opts)
         if opts.verb == "bench":
             from . import bench  # pylint: disable=import-outside-toplevel
             return bench.main(opts)
