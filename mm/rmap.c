@@ -234,19 +234,36 @@ rmap_locked(const struct frame *f)
     return false;
 }
 
+/* Returns what it was. */
+static bool
+clear_accessed(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
+{
+    if (!(e->bits & PTE_A))
+        return false;
+    (void)entry_change(s, va, e, PTE_A, 0, b);
+    return true;
+}
+
 bool
 rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b)
 {
     bool used = f->referenced;
 
     f->referenced = false;
-    for (struct rmap *r = f->maps; r != NULL; r = r->next) {
-        pte_t *e = pagetable_find(&r->space->pt, r->va);
-
-        if (e->bits & PTE_A) {
-            used = true;
-            (void)entry_change(r->space, r->va, e, PTE_A, 0, b);
-        }
-    }
+    for (struct rmap *r = f->maps; r != NULL; r = r->next)
+        used |= clear_accessed(r->space, r->va, pagetable_find(&r->space->pt, r->va), b);
     return used;
+}
+
+void
+rmap_clear_accessed(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+    vaddr_t va;
+    pte_t *e;
+
+    pagetable_for_each(e, va, &s->pt, start, end)
+    {
+        frame_of(pte_addr(*e))->referenced = false;
+        (void)clear_accessed(s, va, e, b);
+    }
 }

@@ -74,3 +74,6 @@ bool rmap_locked(const struct frame *f);
 
 /* True if the processor used @f through any entry since the last call (A bits, then cleared). */
 bool rmap_test_clear_accessed(struct frame *f, struct tlb_batch *b);
+
+/* Forgets that the pages of [start, end) were used. vm_lock held. */
+void rmap_clear_accessed(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);

@@ -117,6 +117,7 @@ mode_t proc_fd_mode(const struct proc_inode *i);
 int proc_show_mounts(struct proc_inode *i, struct text *t);  /* procfs_system.c */
 int proc_show_cmdline(struct proc_inode *i, struct text *t); /* procfs_memory.c */
 int proc_show_environ(struct proc_inode *i, struct text *t);
+int proc_write_clear_refs(struct proc_inode *i, const char *text, size_t n);
 int proc_show_maps(struct proc_inode *i, struct text *t);
 int proc_show_smaps(struct proc_inode *i, struct text *t);
 int proc_show_statm(struct proc_inode *i, struct text *t);

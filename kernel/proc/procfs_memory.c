@@ -283,6 +283,50 @@ proc_show_cmdline(struct proc_inode *i, struct text *t)
     return show_strings(process_space(i->process), t, false);
 }
 
+/* What is to be forgotten: that pages were used, of all or one kind; the peak of their number. */
+enum { CLEAR_ALL = 1, CLEAR_ANON = 2, CLEAR_FILES = 3, CLEAR_PEAK = 5 };
+
+static void
+clear_refs(struct space *s, uint64_t what)
+{
+    struct tlb_batch b;
+    struct region *r;
+
+    tlb_batch_init(&b);
+    mutex_lock(&s->lock);
+    mutex_lock(&vm_lock);
+    if (what == CLEAR_PEAK)
+        s->resident_peak = s->resident_anon + s->resident_file;
+    else
+        region_for_each (r, s)
+            if (what == CLEAR_ALL || (what == CLEAR_ANON) == (r->object == NULL))
+                rmap_clear_accessed(s, r->start, r->end, &b);
+    tlb_flush(&b);
+    mutex_unlock(&vm_lock);
+    mutex_unlock(&s->lock);
+}
+
+int
+proc_write_clear_refs(struct proc_inode *i, const char *text, size_t n UNUSED)
+{
+    const char *end;
+    uint64_t what = strtou64(text, &end, 0);
+    struct space *s;
+    int err = proc_space(i, &s);
+
+    if (err != 0)
+        return err;
+    if (end == text || (*end != '\0' && strcmp(end, "\n") != 0) || what < CLEAR_ALL ||
+        (what > CLEAR_FILES && what != CLEAR_PEAK))
+        err = -EINVAL;
+    if (s == NULL)
+        return err;
+    if (err == 0)
+        clear_refs(s, what);
+    space_put(s);
+    return err;
+}
+
 int
 proc_show_environ(struct proc_inode *i, struct text *t)
 {

@@ -401,6 +401,7 @@ show_limits(struct proc_inode *i, struct text *t)
 #define COMMON_FILES                                                                          \
     {.name = "cmdline", .mode = PROC_FILE(0444), .show = proc_show_cmdline},                  \
         {.name = "comm", .mode = PROC_FILE(0644), .show = show_comm, .write = write_comm},    \
+        {.name = "clear_refs", .mode = PROC_FILE(0200), .write = proc_write_clear_refs},      \
         {.name = "coredump_filter",                                                           \
          .mode = PROC_FILE(0644),                                                             \
          .show = show_filter,                                                                 \
