@@ -120,6 +120,20 @@ run it on a small machine under each of the kernel's policies, and tell what hap
 PROGRAM alone is looked at, not the processes that it starts. It gets no input.
 """
 
+ASLR_TEXT = """\
+Launch PROGRAM many times, each time up to its first instruction, and tell where its regions fell, how many bits of
+surprise each place has, and which places tell about others. docs/aslr.md has the true widths.
+
+    vm aslr ls -n 500 -o aslr.html
+    vm aslr hog --append aslr=off
+"""
+
+LIVE_TEXT = """\
+Watch all frames and the processes of a machine in the terminal: the latest run, or RUN. The machine is not stopped for
+it, and need not be well: a kernel that hangs can be watched too. Where standard output is no terminal, one picture is
+printed. Keys: q quits, p pauses, arrows or tab choose a process; its frames are marked and its regions are shown.
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are exit status 125."""
@@ -337,6 +351,29 @@ def add_trace(verbs):
     trace.add_argument("--tail", type=positive(int), metavar="N", help="print the last N events")
 
 
+def add_aslr(verbs):
+    """The verb `aslr`."""
+    aslr = verbs.add_parser("aslr", help="measure how well a program's places can be guessed", description=ASLR_TEXT,
+                            usage="vm aslr PROGRAM [options]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    aslr.add_argument("target", metavar="PROGRAM", help="in the guest; looked for in its PATH")
+    aslr.add_argument("-n", dest="count", type=positive(int), default=500, metavar="N", help="launches (default: 500)")
+    aslr.add_argument("-o", "--output", metavar="FILE", help="write a page about it, for a browser")
+    aslr.add_argument("--json", action="store_true", help="for programs: everything, each launch included")
+    aslr.add_argument("--seed", type=seed, metavar="N", help="other launches (default: 1)")
+    aslr.add_argument("--add", type=add_pair, action="append", default=[], metavar="HOST:GUEST",
+                      help="put a file or a folder on the root disk first (repeatable)")
+    aslr.add_argument("--append", type=kernel_options, default="", metavar="'OPTIONS'",
+                      help="options for the kernel, such as aslr=off")
+
+
+def add_live(verbs):
+    """The verb `live`."""
+    live = verbs.add_parser("live", help="watch the frames and processes of a machine", description=LIVE_TEXT,
+                            usage="vm live [RUN]", formatter_class=argparse.RawDescriptionHelpFormatter)
+    live.add_argument("run", nargs="?", metavar="RUN", help="a run's number or folder (default: the latest)")
+    live.add_argument("--run", dest="folder", default=argparse.SUPPRESS, metavar="RUN", help="the same")
+
+
 def add_replay(verbs):
     """The verbs that do a run again."""
     found = {}
@@ -384,6 +421,8 @@ def parser():
     add_replay(verbs)
     add_bench(verbs)
     add_policies(verbs)
+    add_aslr(verbs)
+    add_live(verbs)
     return top
 
 
@@ -490,9 +529,9 @@ def parse(argv):
     if opts.verb is None:
         raise HostError("which verb? vm run [options] -- PROGRAM [ARG...], vm boot, vm core, vm gdb, vm bench, "
                         "vm policies, or one that looks into a machine, such as vm ps\n(try: ./vm --help)")
-    if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "gdb"):
-        raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace and gdb; vm {opts.verb} does not look at "
-                        "another run")
+    if opts.folder is not None and opts.verb not in (*GLASS, *REPLAY, "trace", "live", "gdb"):
+        raise HostError(f"--run is for {', '.join((*GLASS, *REPLAY))}, trace, live and gdb; vm {opts.verb} does not "
+                        "look at another run")
     if opts.verb in (*GLASS, *REPLAY):
         if program:
             raise HostError(f"vm {opts.verb} takes no program behind \"--\"")
@@ -506,6 +545,11 @@ def parse(argv):
         if program:
             raise HostError("vm trace takes no program: vm run --trace SIZE -- PROGRAM, then vm trace")
         opts.run = opts.run or opts.folder
+        return opts
+    if opts.verb in ("aslr", "live"):
+        if program:
+            raise HostError(f"vm {opts.verb} takes nothing behind \"--\": "
+                            + ("vm aslr PROGRAM" if opts.verb == "aslr" else "vm live [RUN]"))
         return opts
     if opts.verb == "gdb":
         opts.program = program

@@ -355,6 +355,12 @@ def main(argv):
         if opts.verb == "policies":
             from . import policies  # pylint: disable=import-outside-toplevel  # it uses this file
             return policies.main(opts)
+        if opts.verb == "aslr":
+            from . import aslr  # pylint: disable=import-outside-toplevel
+            return aslr.main(opts)
+        if opts.verb == "live":
+            from . import live  # pylint: disable=import-outside-toplevel
+            return live.main(opts)
         if opts.verb == "bench":
             from . import bench  # pylint: disable=import-outside-toplevel
             return bench.main(opts)
