@@ -1,6 +1,6 @@
 // aslr.js - the page of `vm aslr`: where the regions of many launches fell.
 
-const TOP = 2 ** 47, MARGIN = 110, LANE = 34, BARS = 78;
+const TOP = 2 ** 47, MARGIN = 130, LANE = 34, BARS = 78;
 const COLOURS = { program: "--object", heap: "--anon", libraries: "--cow", mappings: "--pagetable", stack: "--swap", arguments: "--reuse" };
 const colourOf = (name) => css(COLOURS[name] ?? "--kmalloc");
 
