@@ -138,7 +138,8 @@ def painted(browser, view):
 
 def test_the_page_shows_the_numbers(shown, measured):
     data, _ = measured
-    rows = shown.run("[...document.querySelectorAll('#bits tbody tr')].map(r => [...r.children].map(c => c.textContent))")
+    rows = shown.run("[...document.querySelectorAll('#bits tbody tr')]"
+                     ".map(row => [...row.children].map(cell => cell.textContent))")
     assert [row[0] for row in rows] == list(data["regions"])
     for row in rows:
         region = data["regions"][row[0]]

@@ -1,4 +1,4 @@
-"""./vm live: what it draws is what memory holds, on any terminal, while memory changes, hangs, is over, or is nonsense."""
+"""./vm live: what it draws is what memory holds, on any terminal, while memory changes, hangs, is over, is nonsense."""
 import mmap
 import os
 import random
@@ -93,14 +93,18 @@ def chosen(picture):
     return next((int(line.split()[1]) for line in picture if line.startswith("> ")), None)
 
 
+def map_of(picture):
+    return "".join(line[10:] for line in picture if re.match(r" {3,7}\d+  \S", line))
+
+
 def is_whole(picture):
     return chosen(picture) is not None and any(line.startswith("total  ") for line in picture)
 
 
 def test_a_person_watches(machine):
-    """80x24: each part is there, keys choose and pause, a larger window is used, and the terminal is given back."""
+    """80x24: each part is there, keys choose and pause, other sizes are followed."""
     terminal = Terminal(machine[1])
-    first = terminal.until(lambda p: is_whole(p) and "processes 3" in p[0] and any(line.endswith("cat /tmp/f") for line in p))
+    first = terminal.until(lambda p: is_whole(p) and any(line.endswith("cat /tmp/f") for line in p))
     assert len(first) == 24 and max(map(len, first)) <= 80
     assert "  runs  free " in first[0] and "processes " in first[0] and first[-1].startswith("q quit")
     assert any(line.endswith("/sbin/init") for line in first) and any("sh -c mkfifo" in line for line in first)
@@ -126,8 +130,9 @@ def test_a_person_watches(machine):
 def test_the_terminal_is_given_back(machine):
     """As it was, after q and after Ctrl-C."""
     for key, status in (("q", 0), ("\x03", 130)):
-        child = pexpect.spawn("sh", ["-c", f"trap : INT; stty -g; '{VM}' live; echo status $?; stty -g"], dimensions=(24, 80),
-                              timeout=PATIENCE, env=dict(machine[1], TERM="xterm"), encoding="utf-8")
+        child = pexpect.spawn("sh", ["-c", f"trap : INT; stty -g; '{VM}' live; echo status $?; stty -g"],
+                              dimensions=(24, 80), timeout=PATIENCE, encoding="utf-8",
+                              env=dict(machine[1], TERM="xterm"))
         child.expect(r"([\da-f:]+)\r\n")
         before = child.match[1]
         child.expect("q quit")
@@ -144,7 +149,7 @@ def test_colours_are_the_reports_or_none(machine):
     assert "\x1b[48;2;230;159;0;38;5;16m" in terminal.text  # --pagetable of style.css
     terminal.end()
     terminal = Terminal(machine[1], NO_COLOR="1")
-    letters = "".join(line[10:] for line in terminal.until(is_whole) if re.match(r" {3,7}\d+  \S", line))
+    letters = map_of(terminal.until(is_whole))
     assert "48;" not in terminal.text and "\x1b[7m" in terminal.text
     assert set("#KktF-") <= set(letters) and "*" not in letters
     assert terminal.end()[0] == 0
@@ -186,7 +191,7 @@ def test_without_a_terminal(machine):
     out = vm(env, "live")
     data = vm(env, "mem", "--json")
     assert "\x1b" not in out and "q quit" not in out
-    drawn = "".join(line[10:] for line in out.splitlines() if re.match(r" {3,7}\d+  \S", line))
+    drawn = map_of(out.splitlines())
     assert set(drawn) <= set(data["map"]) and len(drawn) * 15 > len(data["map"])
     assert f"free {data['owners']['FRAME_FREE'] * 4}K of {data['total'] * 4}K" in out
     assert vm(env, "ps").splitlines()[1].strip() in out
