@@ -205,7 +205,7 @@ def test_memory_that_changes(churn):
         assert view.map and len(view.map["map"]) == view.map["total"] + view.map["map"].count("#")
         assert len(live.screen(view, "head", view.largest(), (80, 24), {})) == 24
         time.sleep(0.02)
-    assert good > 20 and 1 in view.frames
+    assert good > 20 and 1 in view.spaces
     print(f"{good} of 60 looks were whole")
 
 
@@ -251,3 +251,16 @@ def test_refusals(built, tmp_path):
     assert "there is no run yet" in vm(env, "live", status=125)
     assert "no such folder" in vm(env, "live", "77", status=125)
     assert "vm live [RUN]" in vm(env, "live", "--", "x", status=125)
+
+
+def test_a_machine_that_has_not_begun(env):
+    """It waits for a debugger: nothing is there to be looked at yet, and that is said."""
+    process = start(env, "--gdb", "--", "true")
+    try:
+        line = process.stdout.readline().decode()
+        assert "waiting for the debugger" in line
+        terminal = Terminal(env, words=re.findall(r"--run (\d+)", line))
+        terminal.until(lambda p: p[0].startswith("waiting: "))
+        assert terminal.end()[0] == 0
+    finally:
+        stop(process)

@@ -14,6 +14,7 @@ import termios
 import time
 import tty
 from collections import Counter
+from types import SimpleNamespace
 
 from . import glass, report, runs
 from .machine import HostError
@@ -56,20 +57,20 @@ def attempt(get):
         return None
 
 
-def frames_of(state, pid):
+def space_of(state, pid):
+    """The regions of a process, as `vm maps` has them, and the frames that it maps."""
     space = state.space_of(state.processes[pid])
-    return {(entry & ADDRESS) >> 12 for entry in space.entries.values()} if space else set()
-
-
-def regions_of(state, pid):
-    return glass.maps(state, type("Options", (), {"pid": pid}))
+    if space is None:
+        return [], set()
+    frames = {(entry & ADDRESS) >> 12 for entry in space.entries.values()}
+    return glass.maps(state, SimpleNamespace(pid=pid)), frames
 
 
 class View:
-    """The last that was seen of each part: the map of frames, processes, their regions and frames."""
+    """The last that was seen of each part: the map of frames, processes, and {pid: (regions, frames)}."""
 
     def __init__(self):
-        self.map, self.processes, self.regions, self.frames, self.skipped = None, [], {}, {}, 0
+        self.map, self.processes, self.spaces = None, [], {}
 
     def look(self, kernel, folder):
         """Take in what memory holds now; True when all of it made sense."""
@@ -81,13 +82,9 @@ class View:
             seen = attempt(lambda: glass.mem(state, None))
         processes = attempt(lambda: glass.ps(state, None))
         self.map, self.processes = seen or self.map, self.processes if processes is None else processes
-        regions = {p["pid"]: attempt(lambda p=p: regions_of(state, p["pid"])) for p in self.processes}
-        frames = {p["pid"]: attempt(lambda p=p: frames_of(state, p["pid"])) for p in self.processes}
-        self.regions = {pid: self.regions.get(pid, []) if found is None else found for pid, found in regions.items()}
-        self.frames = {pid: self.frames.get(pid, set()) if found is None else found for pid, found in frames.items()}
-        whole = None not in (seen, processes, *regions.values(), *frames.values())
-        self.skipped += not whole
-        return whole
+        spaces = {p["pid"]: attempt(lambda p=p: space_of(state, p["pid"])) for p in self.processes}
+        self.spaces = {pid: found or self.spaces.get(pid, ([], set())) for pid, found in spaces.items()}
+        return None not in (seen, processes, *spaces.values())
 
     def neighbour(self, chosen, step):
         """The process that is so many lines below the chosen one."""
@@ -159,22 +156,22 @@ def title(view, name, mood):
     return f"{name}  {mood}  free {glass.kib(free)} of {glass.kib(total)}  processes {len(view.processes)}"
 
 
-def screen(view, head, chosen, size, colours):
-    """The lines of a picture, no more and no longer than the terminal's."""
+def screen(view, head, chosen, size, colours, marks=True):  # pylint: disable=too-many-arguments
+    """The lines of a picture, no more and no longer than the terminal's; with marks at the chosen one's frames."""
     width, height = size
     rest, room = max(1, height - 3), lambda share: max(1, rest * share // 20)
-    letters = view.map["map"] if view.map else ""
-    lines = draw_map(letters, view.frames.get(chosen, ()), width, room(9), colours)
+    letters, (regions, frames) = view.map["map"] if view.map else "", view.spaces.get(chosen, ([], ()))
+    lines = draw_map(letters, frames if marks else (), width, room(9), colours)
     lines.append(legend(colours))
     listed = glass.show_ps(view.processes)
     pids = [p["pid"] for p in view.processes]
     marked = [("> " if pid == chosen else "  ") + line for pid, line in zip([None, *pids], listed)]
     at = pids.index(chosen) if chosen in pids else 0
     lines += [marked[0], *around(marked[1:], at, room(5))]
-    regions = glass.show_maps(view.regions[chosen]) if view.regions.get(chosen) else []
     left = height - 2 - len(lines)
     if regions and left >= 3:
-        lines += regions[:-1][:left - 1] + regions[-1:]
+        *some, total = glass.show_maps(regions)
+        lines += [*some[:left - 1], total]
     keys = f"q quit  p pause  arrows, tab: choose a process; its frames are {'stars' if colours else 'reversed'}"
     lines = [head, *(lines[:max(0, height - 2)]), keys]
     return [line if "\x1b" in line else line[:width] for line in lines][:height]
@@ -245,11 +242,11 @@ class Live:
             self.chosen = self.view.largest()
         return whole
 
-    def lines(self, size, colours):
+    def lines(self, size, colours, marks=True):
         """The picture."""
         mood = "over" if self.over else "paused" if self.paused else "runs"
         head = title(self.view, os.path.basename(self.folder), mood) if self.kernel else f"waiting: {self.problem}"
-        return screen(self.view, head, self.chosen, size, colours)
+        return screen(self.view, head, self.chosen, size, colours, marks)
 
     def act(self, action):
         """What a key asks for; False when it is the end."""
@@ -287,7 +284,6 @@ def main(opts):
     if live.kernel is None:
         raise HostError(live.problem)
     size = shutil.get_terminal_size((80, 40))
-    live.view.frames = {}  # nobody chose a process
     with contextlib.suppress(BrokenPipeError):
-        print("\n".join(live.lines(size, {})[:-1]), flush=True)
+        print("\n".join(live.lines(size, {}, marks=False)[:-1]), flush=True)
     return 0
