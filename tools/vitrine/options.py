@@ -11,8 +11,9 @@ SWAPS = 4
 LEAST_SWAP = 40 << 10  # mkswap's own limit
 
 # What the kernel's options may be set to, where there is a choice: docs/options.md has them all.
+POLICIES = ["clock", "fifo", "lru", "random"]
 KERNEL_CHOICES = {
-    "policy": ["clock", "fifo", "lru", "random"],
+    "policy": POLICIES,
     "overcommit": ["heuristic", "always", "strict", "0", "1", "2"],
 }
 
@@ -445,7 +446,7 @@ def add_policies(verbs):
     verb.add_argument("--mem", type=whole_mib, action="append", default=[], metavar="SIZE",
                       help="measure on a machine with so much RAM (repeatable; default: one that has room for three "
                            "quarters of the program's pages)")
-    verb.add_argument("--policy", choices=KERNEL_CHOICES["policy"], action="append", default=[],
+    verb.add_argument("--policy", choices=POLICIES, action="append", default=[],
                       help="measure this one (repeatable; default: all)")
     verb.add_argument("--limit", type=limit, default=1 << 20, metavar="N",
                       help="look at a sample of the pages when more than N references decide (default: 1048576)")
@@ -466,7 +467,7 @@ def limit(text):
 def check_policies(opts, program):
     """The program stands with or without "--"; its policies are all where none is named."""
     opts.program = opts.words + program
-    opts.policy = list(dict.fromkeys(opts.policy)) or KERNEL_CHOICES["policy"]
+    opts.policy = list(dict.fromkeys(opts.policy)) or POLICIES
     opts.mem = list(dict.fromkeys(opts.mem))
     if not opts.program:
         raise HostError("no program to run: vm policies [options] [--] PROGRAM [ARG...]")
