@@ -183,6 +183,7 @@ def screen(view, head, chosen, size, colours, marks=True):  # pylint: disable=to
 def terminal():
     """Keys come one by one, and the picture has a page of its own, which leaves no trace."""
     before = termios.tcgetattr(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs begin with Ctrl-C ignored
     tty.setcbreak(0)
     mode = termios.tcgetattr(0)
     mode[6][termios.VSUSP] = b"\0"  # who stops it would find a strange terminal
