@@ -8,7 +8,7 @@
 
 %include "kernel/arch/cfi.inc"
 
-AP_PAGE         equ 0x8000              ; where it runs: kernel/arch/ap.h
+AP_PAGE         equ 0x8000              ; where it runs: kernel/arch/ap.c
 PARAMETERS      equ AP_PAGE + 0xf00     ; struct ap_parameters
 P_BOOT_ROOT     equ PARAMETERS + 0
 P_KERNEL_ROOT   equ PARAMETERS + 8

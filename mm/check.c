@@ -129,7 +129,8 @@ check_space(struct space *s, void *arg)
         /* Nothing is mapped, and no private page lies, between the regions. */
         if ((e = pagetable_next(&s->pt, NULL, &end, r->start)) != NULL)
             violation(c, "%#lx is mapped outside of regions", end);
-        pagetable_for_each(e, va, &s->pt, r->start, r->end) check_entry(c, s, r, va, *e);
+        pagetable_for_each (e, va, &s->pt, r->start, r->end)
+            check_entry(c, s, r, va, *e);
         for (uint64_t i = r->start >> PAGE_SHIFT;
              (a = radix_next(&s->private, &i, r->end >> PAGE_SHIFT)) != NULL; i++) {
             privates++;

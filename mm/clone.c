@@ -107,7 +107,7 @@ write_protect(struct space *parent, const struct region *r, struct tlb_batch *b)
     vaddr_t va;
     pte_t *e;
 
-    pagetable_for_each(e, va, &parent->pt, r->start, r->end)
+    pagetable_for_each (e, va, &parent->pt, r->start, r->end)
         rmap_write_protect_pte(parent, va, e, b);
 }
 

@@ -195,7 +195,6 @@ vm_munmap(struct space *s, vaddr_t addr, uint64_t len)
     err = space_isolate(s, addr, end);
     if (err == 0) {
         space_remove(s, addr, end, &dead);
-        space_trim_tables(s, addr, end);
     }
     mutex_unlock(&s->lock);
     region_free_list(&dead);
@@ -211,8 +210,7 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
     vaddr_t va;
     pte_t *e;
 
-    pagetable_for_each(e, va, &s->pt, r->start, r->end)
-    {
+    pagetable_for_each (e, va, &s->pt, r->start, r->end) {
         unsigned keep = region_rights(r) & (pte_writable(*e) ? ~0U : ~(unsigned)PROT_WRITE);
 
         if (r->prot == PROT_NONE)

@@ -57,6 +57,7 @@ move_pages(struct space *s, const struct move *m)
     tlb_batch_init(&b);
     rmap_remove_range(s, m->from, m->from + len, &b);
     space_drop_private(s, m->from + len, m->from + m->old_len, &b);
+    space_trim_tables(s, m->from, m->from + m->old_len, &b);
     tlb_flush(&b);
     for (uint64_t i = m->from >> PAGE_SHIFT; (a = radix_next(&s->private, &i, end)) != NULL;
          i++) {

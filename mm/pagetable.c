@@ -54,13 +54,14 @@ pagetable_init(struct pagetable *pt)
 }
 
 void
-pagetable_free(struct pagetable *pt, struct list *trimmed)
+pagetable_free(struct pagetable *pt)
 {
+    struct list freed = LIST_INIT(freed);
     struct list *l;
 
     ASSERT(pt->cpus == 0);
-    pagetable_trim(pt, 0, pt_span(PT_LEVELS) * (PT_ENTRIES / 2), trimmed);
-    while ((l = list_pop_front(trimmed)) != NULL)
+    pagetable_trim(pt, 0, pt_span(PT_LEVELS) * (PT_ENTRIES / 2), &freed);
+    while ((l = list_pop_front(&freed)) != NULL)
         frame_free(list_entry(l, struct frame, link));
     ASSERT(pt->tables == 1);
     frame_free(frame_of(pt->root));

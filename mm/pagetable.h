@@ -27,10 +27,10 @@ struct pagetable {
 int pagetable_init(struct pagetable *pt) MUST_CHECK;
 
 /*
- * Frees all tables, and those in @trimmed; the user half holds no present last-level entry any
+ * Frees all tables; the user half holds no present last-level entry any
  * more, and no CPU has it loaded.
  */
-void pagetable_free(struct pagetable *pt, struct list *trimmed);
+void pagetable_free(struct pagetable *pt);
 
 /* The last-level entry for @va, or NULL if a table on the way is missing. */
 pte_t *pagetable_find(const struct pagetable *pt, vaddr_t va);

@@ -178,7 +178,8 @@ rmap_remove_range(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch 
     vaddr_t va;
     pte_t *e;
 
-    pagetable_for_each(e, va, &s->pt, start, end) rmap_remove(s, va, e, b);
+    pagetable_for_each (e, va, &s->pt, start, end)
+        rmap_remove(s, va, e, b);
 }
 
 void
@@ -220,8 +221,8 @@ rmap_mark_locked(struct space *s, vaddr_t start, vaddr_t end, bool locked)
     pte_t *e;
 
     ASSERT(mutex_held(&vm_lock));
-    pagetable_for_each(e, va, &s->pt, start, end)(void)(locked ? pte_set_bits(e, PTE_LOCKED)
-                                                               : pte_clear_bits(e, PTE_LOCKED));
+    pagetable_for_each (e, va, &s->pt, start, end)
+        (void)(locked ? pte_set_bits(e, PTE_LOCKED) : pte_clear_bits(e, PTE_LOCKED));
 }
 
 bool
@@ -261,8 +262,7 @@ rmap_clear_accessed(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batc
     vaddr_t va;
     pte_t *e;
 
-    pagetable_for_each(e, va, &s->pt, start, end)
-    {
+    pagetable_for_each (e, va, &s->pt, start, end) {
         frame_of(pte_addr(*e))->referenced = false;
         (void)clear_accessed(s, va, e, b);
     }

@@ -120,8 +120,7 @@ space_get(struct space *s)
 void
 space_put(struct space *s)
 {
-    struct list dead = LIST_INIT(dead), tables = LIST_INIT(tables);
-    struct region *r;
+    struct list dead = LIST_INIT(dead);
 
     if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
@@ -132,9 +131,7 @@ space_put(struct space *s)
     mutex_lock(&vm_lock);
     ASSERT(s->private.root == NULL && s->resident_anon == 0 && s->resident_file == 0);
     list_del(&s->all_link);
-    list_for_each (r, &dead, link) /* they tell where the tables are */
-        pagetable_trim(&s->pt, r->start, r->end, &tables);
-    pagetable_free(&s->pt, &tables);
+    pagetable_free(&s->pt);
     mutex_unlock(&vm_lock);
 
     region_free_list(&dead);
@@ -476,6 +473,25 @@ space_drop_private(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch
 }
 
 void
+space_trim_tables(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b)
+{
+    struct list freed = LIST_INIT(freed);
+    struct list *l;
+
+    pagetable_trim(&s->pt, start, end, &freed);
+    while ((l = list_pop_front(&freed)) != NULL) {
+        struct frame *f = list_entry(l, struct frame, link);
+
+        /*
+         * Processors remember tables too. The address matters not: INVLPG makes them forget all
+         * of the space's tables (Intel SDM vol. 3A 4.10.4.1).
+         */
+        tlb_batch_add(b, &s->pt, start, f);
+        tlb_batch_free(b, f);
+    }
+}
+
+void
 space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
 {
     struct region *r = space_find_from(s, start);
@@ -489,6 +505,7 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
 
         ASSERT(start <= r->start && r->end <= end);
         space_drop_private(s, r->start, r->end, &b);
+        space_trim_tables(s, r->start, r->end, &b);
         count_pages(s, r, -(int64_t)(r->end - r->start));
         if (is_news(s))
             trace_unmap(r->start, (r->end - r->start) / PAGE_SIZE);
@@ -544,30 +561,6 @@ space_truncate_copies(struct object *o, pgidx_t from)
         mutex_unlock(&vm_lock);
         mutex_unlock(&s->lock);
     }
-}
-
-void
-space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
-{
-    struct list freed = LIST_INIT(freed);
-    struct tlb_batch b;
-    struct list *l;
-
-    tlb_batch_init(&b);
-    mutex_lock(&vm_lock);
-    pagetable_trim(&s->pt, start, end, &freed);
-    while ((l = list_pop_front(&freed)) != NULL) {
-        struct frame *f = list_entry(l, struct frame, link);
-
-        /*
-         * Processors remember tables too. The address matters not: INVLPG makes them forget all
-         * of the space's tables (Intel SDM vol. 3A 4.10.4.1).
-         */
-        tlb_batch_add(&b, &s->pt, start, f);
-        tlb_batch_free(&b, f);
-    }
-    tlb_flush(&b);
-    mutex_unlock(&vm_lock);
 }
 
 void

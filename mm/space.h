@@ -213,7 +213,7 @@ void space_word_key_put(struct word_key k);
 void space_for_each(void (*visit)(struct space *s, void *arg), void *arg);
 
 /*
- * space_trim_tables - free the page tables that [start, end), which holds no region any more,
- * leaves empty. space->lock held, vm_lock taken.
+ * space_trim_tables - free the page tables that cover addresses of [start, end) and are empty,
+ * through @b. vm_lock held.
  */
-void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
+void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch *b);

@@ -54,7 +54,7 @@ CUT = "            if (f->pins == 0)\n                tlb_batch_free(&b, f);\n  
 CUT_COPIES = "                space_drop_private(s, r->start + keep, r->end, &b);\n        }\n"
 WRITE_BACK = "        frames[n++] = f;\n    }\n"
 SETTLE = "    struct departure *d = &departures[t->collecting];\n\n"
-TABLES = "        tlb_batch_free(&b, f);\n    }\n"
+TABLES = "        tlb_batch_free(b, f);\n    }\n"
 
 BUGS = {
     # A flush that is missing: what a program sees of it, and what tlbcheck says.
@@ -69,7 +69,7 @@ BUGS = {
     "swap-out": no_flush("mm/reclaim.c", SETTLE, SWAP, "FAILED  (this thread|the other one|and it is all)",
                          "t->tlb.cpus = 0", append="policy=random", seeds=32, **SMALL),
     "swap-out-checked": no_flush("mm/reclaim.c", SETTLE, SWAP, NOTICED, "t->tlb.cpus = 0", **SMALL, **RANDOM),
-    "tables": no_flush("mm/space.c", TABLES, "tlb_tables", NOTICED, **CHECK),
+    "tables": no_flush("mm/space.c", TABLES, "tlb_tables", NOTICED, "b->cpus = 0", **CHECK),
     "cow": Bug("mm/rmap.c", "        rmap_remove(s, va, e, b);\n        /*",
                "        rmap_remove(s, va, e, b);\n        b->cpus = 0;\n        /*", "tlb_cow",
                "FAILED  what one stores, the other sees"),

@@ -59,7 +59,8 @@ count_region(struct space *s, const struct region *r, struct residency *c)
 
     memset(c, 0, sizeof(*c));
     mutex_lock(&vm_lock);
-    pagetable_for_each(e, va, &s->pt, r->start, r->end) count_page(c, *e);
+    pagetable_for_each (e, va, &s->pt, r->start, r->end)
+        count_page(c, *e);
     for (uint64_t k = r->start >> PAGE_SHIFT;
          (a = radix_next(&s->private, &k, r->end >> PAGE_SHIFT)) != NULL; k++)
         c->swapped += a->frame == NULL;

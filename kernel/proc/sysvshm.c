@@ -397,8 +397,6 @@ sysvshm_detach(vaddr_t addr)
         if (r->object == o && is_attach(r, addr))
             space_remove(s, r->start, r->end, &dead);
     }
-    if (o != NULL)
-        space_trim_tables(s, addr, end);
     mutex_unlock(&s->lock);
     region_free_list(&dead);
     return o != NULL ? 0 : -EINVAL;

@@ -61,6 +61,26 @@ run_code(void *at)
     return ((int (*)(void))at)();
 }
 
+/* How many KiB of the mapping that begins at @start count as used: their entries' A bits. */
+SHARED long
+referenced(const char *start)
+{
+    static char smaps[65536];
+    char line[32];
+    int fd = (int)MUST(open("/proc/self/smaps", O_RDONLY));
+    size_t length = 0;
+    ssize_t n;
+
+    while ((n = read(fd, smaps + length, sizeof(smaps) - 1 - length)) > 0)
+        length += (size_t)n;
+    close(fd);
+    smaps[length] = '\0';
+    snprintf(line, sizeof(line), "%lx-", (unsigned long)start);
+    char *at = strstr(smaps, line);
+    at = at == NULL ? NULL : strstr(at, "Referenced:");
+    return at == NULL ? -1 : strtol(at + 11, NULL, 10);
+}
+
 /* ---- the other thread ---- */
 
 /* Waits a moment: for a thread on this CPU, or on one that takes turns with it. */

@@ -14,7 +14,6 @@
 static char *set;
 static unsigned long rounds;
 static int stop;
-static char smaps[65536];
 
 static void *
 read_on(void *arg)
@@ -38,25 +37,6 @@ await_round(void)
         moment();
 }
 
-/* How many KiB of the set count as used. */
-static long
-used(void)
-{
-    char start[32];
-    int fd = (int)MUST(open("/proc/self/smaps", O_RDONLY));
-    size_t length = 0;
-    ssize_t n;
-
-    while ((n = read(fd, smaps + length, sizeof(smaps) - 1 - length)) > 0)
-        length += (size_t)n;
-    close(fd);
-    smaps[length] = '\0';
-    snprintf(start, sizeof(start), "%lx-", (unsigned long)set);
-    char *at = strstr(smaps, start);
-    at = at == NULL ? NULL : strstr(at, "Referenced:");
-    return at == NULL ? -1 : strtol(at + 11, NULL, 10);
-}
-
 int
 main(void)
 {
@@ -73,17 +53,17 @@ main(void)
     CHECK("nor a 6", write(fd, "6", 1) == -1 && errno == EINVAL);
     CHECK("a word is no number", write(fd, "all", 3) == -1 && errno == EINVAL);
     MUST(write(fd, "1", 1));
-    CHECK("nobody uses them", used() == 0);
+    CHECK("nobody uses them", referenced(set) == 0);
     MUST(pthread_create(&other, NULL, read_on, NULL));
     for (int i = 0; i < TIMES; i++) {
         await_round();
         MUST(write(fd, i % 2 == 0 ? "1" : "2\n", i % 2 == 0 ? 1 : 2));
         await_round();
-        seen += used() == SET * PAGE / 1024;
+        seen += referenced(set) == SET * PAGE / 1024;
     }
     CHECK("what is used again is seen to be", seen == TIMES);
     MUST(write(fd, "3", 1));
-    CHECK("files are others", used() == SET * PAGE / 1024);
+    CHECK("files are others", referenced(set) == SET * PAGE / 1024);
     MUST(write(fd, "5", 1));
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
     MUST(-pthread_join(other, NULL));

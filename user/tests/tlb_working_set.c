@@ -12,27 +12,6 @@
 #define SET   64
 #define TRIES 3
 
-static char smaps[65536];
-
-/* How many KiB of the mapping at @set count as used. */
-static long
-used(const char *set)
-{
-    char start[32];
-    int fd = (int)MUST(open("/proc/self/smaps", O_RDONLY));
-    size_t length = 0;
-    ssize_t n;
-
-    while ((n = read(fd, smaps + length, sizeof(smaps) - 1 - length)) > 0)
-        length += (size_t)n;
-    close(fd);
-    smaps[length] = '\0';
-    snprintf(start, sizeof(start), "%lx-", (unsigned long)set);
-    char *at = strstr(smaps, start);
-    at = at == NULL ? NULL : strstr(at, "Referenced:");
-    return at == NULL ? -1 : strtol(at + 11, NULL, 10);
-}
-
 /*
  * 1: most of it counts as used right after it was.  Now and then somebody looks in between; but he
  * goes on to other pages then, and does not come back soon.
@@ -44,7 +23,7 @@ seen(const char *set)
         for (size_t k = 0; k < SET; k++)
             if (*(volatile const char *)(set + k * PAGE) != (char)k)
                 return 0;
-        if (used(set) > (long)(SET * PAGE / 1024 / 2))
+        if (referenced(set) > (long)(SET * PAGE / 1024 / 2))
             return 1;
     }
     return 0;
