@@ -206,6 +206,49 @@ def test_off(recorded):
     assert done.returncode == 125 and "recorded nothing" in done.stderr
 
 
+def damaged(folder, copy, number):
+    """A copy of a run in which the fifth record of the ring is of another kind."""
+    with runs.look(folder) as kernel:
+        records = kernel.variable("vitrine_trace").rings[0].records.address
+        at = kernel.ram.offset(kernel.physical(records)) + 4 * trace.RECORD.size + 8
+    copy.mkdir()
+    for name in ("ram", "vitrine.elf"):
+        shutil.copyfile(f"{folder}/{name}", copy / name)
+    with open(copy / "ram", "r+b") as ram:
+        ram.seek(at)
+        ram.write(number.to_bytes(2, "little"))
+    return copy
+
+
+def test_an_unfinished_record_is_left_out(recorded, tmp_path):
+    _, folder = recorded("/traced", size="4K")
+    torn = read(damaged(folder, tmp_path / "torn", 0))
+    assert len(torn.events) == 127 and {e.time for e in torn.events} < {e.time for e in read(folder).events}
+
+
+def test_an_unknown_kind_is_told(recorded, tmp_path):
+    _, folder = recorded("/traced", size="4K")
+    done = vm_trace(damaged(folder, tmp_path / "strange", 999))
+    assert done.returncode == 125 and "kind 999, which kernel/trace/events.toml does not know" in done.stderr
+
+
+def test_without_events():
+    """Nothing happened: each form is empty, and whole."""
+    empty, table = trace.Trace(SCHEMA, [trace.Ring(0, 128, 0)], [], 10**9, 0, 0), io.StringIO()
+    export.write_csv(empty, table)
+    assert table.getvalue().startswith("time_ns,cpu,tid,thread,event,") and table.getvalue().count("\n") == 1
+    assert export.tail(empty, 40) == "" and export.summary(empty) == "all 0 events"
+    assert [number for number, _ in fields_of(perfetto.Writer(empty).file())] == [1, 1, 1]  # CPUs, memory, CPU 0
+
+
+@pytest.mark.parametrize("option", ["-o", "--csv", "--perfetto"])
+def test_a_file_that_cannot_be_written_is_told(recorded, option):
+    _, folder = recorded("/traced")
+    done = vm_trace(folder, option, "/no/such/folder/file")
+    assert done.returncode == 125 and "/no/such/folder/file: No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_cost(recorded):
     """Instructions of one record: under QEMU's icount the guest's clock counts them."""
     took = {size: recorded("/traced", "pace", size=size)[0].split() for size in ("off", "64K")}

@@ -6,13 +6,13 @@
 
 What a record holds is said by kernel/trace/events.toml, where the rings are by kernel/trace/trace.h.
 """
-import csv
 import itertools
 import signal
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .machine import HostError
 from .schema import Schema
 from .state import State
 
@@ -182,6 +182,10 @@ def read(kernel):
             raw += records(rings[-1], kernel.read(view.records.address, view.capacity * RECORD.size))
     raw.sort(key=lambda record: record[0])
     start, hz = state.tsc_start, state.tsc_hz
+    strange = {number for _, number, *_ in raw} - set(schema.kinds)
+    if strange:
+        raise HostError(f"the trace has events of kind {min(strange)}, which kernel/trace/events.toml does not know: "
+                        "the run was of another kernel")
     events = []
     for time, number, cpu, detail, tid, a, b in raw:
         kind, words = schema.kinds[number], {"detail": detail, "a": a, "b": b}
