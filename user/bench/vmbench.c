@@ -968,7 +968,7 @@ proc_memory(const struct bench *b, struct result *r)
 /* ------------------------------------------------------------------------ */
 /* Mappings                                                                  */
 
-/* mmap + munmap of n pages; every page is written in between if n is odd. */
+/* mmap + munmap of one page, which is written in between if n is set. */
 static enum verdict
 map_unmap(const struct bench *b, struct result *r)
 {
