@@ -57,13 +57,42 @@ def test_a_count_over_its_budget_fails(parts, tmp_path, monkeypatch, capsys):  #
     kept = tmp_path / "budget.json"
     monkeypatch.setattr(bench, "BUDGET", str(kept))
     rows = {"null_syscall": {"count": 200.0, "functions": {"syscall_entry": 200.0}}}
-    assert bench.accept(rows) == 0 and bench.check(rows) == 0
-    assert "1 metrics are within" in capsys.readouterr().out
+    assert bench.accept(rows) == 0 and bench.check(rows, rows) == 0
+    assert "within their budgets: 1 " in capsys.readouterr().out
     rows["null_syscall"] = {"count": 207.0, "functions": {"syscall_entry": 200.0, "spin_lock": 7.0}}
-    assert bench.check(rows) == 1
+    assert bench.check(rows, rows) == 1
     said = capsys.readouterr().out
     assert "+7.0  spin_lock" in said and "syscall_entry" not in said
-    assert bench.accept(rows) == 0 and bench.check(rows) == 0
+    assert bench.accept(rows) == 0 and bench.check(rows, rows) == 0
+    assert bench.check(rows, [*rows, "map_1p"]) == 1 and "map_1p: not measured" in capsys.readouterr().out
+
+
+def test_a_budget_is_of_one_compiler(parts, tmp_path, monkeypatch, capsys):  # pylint: disable=unused-argument
+    """With another one nothing is compared, and what it accepts does not stand beside counts of the first."""
+    monkeypatch.setattr(bench, "BUDGET", str(tmp_path / "budget.json"))
+    row = {"count": 200.0, "functions": {}}
+    bench.accept({"null_syscall": row})
+    bench.accept({"map_1p": row})
+    assert set(bench.load(bench.BUDGET)["budget"]) == {"null_syscall", "map_1p"}
+    monkeypatch.setattr(bench, "compiler", lambda: "clang version 14")
+    assert bench.check({"map_1p": {"count": 1000.0}}, ["map_1p"]) == 0
+    assert "this kernel was compiled by clang version 14: not compared" in capsys.readouterr().out
+    bench.accept({"map_1p": row})
+    assert set(bench.load(bench.BUDGET)["budget"]) == {"map_1p"}
+
+
+@pytest.mark.parametrize("script, says", [
+    ("echo vmbench-fail map_1p munmap failed; echo vmbench-done 1 0 1", "did not end well:\nvmbench-fail map_1p m"),
+    ("echo vmbench map_1p; echo 'qemu: out of memory' >&2; exit 1", "vmbench map_1p\nqemu: out of memory"),
+])
+def test_a_run_that_breaks_off_is_told(script, says):
+    with pytest.raises(machine.HostError, match=says):
+        bench.lines_of(["sh", "-c", script])
+
+
+def test_what_is_not_measured_is_told(capsys):
+    bench.lines_of(["sh", "-c", "echo 'vmbench-skip file_cold mincore: errno 38'; echo vmbench-done 0 1 0"])
+    assert "not measured: file_cold mincore: errno 38" in capsys.readouterr().err
 
 
 def test_profiles_add_up(parts):  # pylint: disable=unused-argument
@@ -73,7 +102,7 @@ def test_profiles_add_up(parts):  # pylint: disable=unused-argument
     assert rows == again
     for name in ("null_syscall", "anon_read"):
         assert sum(rows[name]["functions"].values()) == pytest.approx(rows[name]["count"], rel=0.05)
-    assert "vm_fault" in rows["anon_read"]["functions"]
+    assert "vm_fault" in rows["anon_read"]["functions"] and "" not in rows["anon_read"]["functions"]
     assert rows["boot"]["count"] > 100000
 
 
@@ -124,11 +153,39 @@ def test_without_a_network_it_says_so(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("cache, get, says", [
+    ("true", "true", "apt knows no linux-image-cloud-amd64"),
+    ("echo ' Depends: linux-image-6.1'", "echo 'E: Unable to fetch: 404' >&2; false", "E: Unable to fetch: 404"),
+])
+def test_a_package_that_is_gone_is_told(tmp_path, monkeypatch, cache, get, says):
+    home, tools = tmp_path / "home", tmp_path / "tools"
+    tools.mkdir()
+    for name, script in (("apt-cache", cache), ("apt-get", get)):
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setattr(peer, "HOME", str(home))
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    with pytest.raises(machine.HostError, match=f"(?s){says}.*--no-linux"):
+        peer.fetch()
+    assert os.listdir(home) == []
+
+
+def test_a_part_that_cannot_be_built_is_told(tmp_path, monkeypatch):
+    """Say, without a compiler for the plugin."""
+    monkeypatch.setattr(bench.machine, "ROOT", str(tmp_path))
+    monkeypatch.setattr(bench.machine, "BUILD", str(tmp_path))
+    monkeypatch.delenv("VITRINE_NO_BUILD", raising=False)
+    (tmp_path / "Makefile").write_text("kernel disk:\nbench-parts:\n\t@echo vmcount.c:1: error >&2; false\n")
+    with pytest.raises(machine.HostError, match="(?s)the build failed:.*vmcount.c:1: error"):
+        machine.build(False, ["bench-parts"])
+
+
 @pytest.mark.parametrize("words, said", [
     (["--only", "anon_wrote"], "no such metric; there are"),
     (["--wall", "0"], "is not a number above 0"),
     (["--check", "--accept"], "not allowed with"),
     (["--no-linux", "--chart", "x.svg"], "not with --no-linux"),
+    (["--chart", "/no/such/x.svg"], "/no/such/x.svg: nothing can be written there"),
     (["--", "true"], "takes no program"),
 ])
 def test_mistakes_are_told(parts, words, said):  # pylint: disable=unused-argument

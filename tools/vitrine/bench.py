@@ -11,14 +11,13 @@ import json
 import os
 import random
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 from types import SimpleNamespace
 
-from . import chart, machine, peer
+from . import chart, machine, peer, runs
 from .machine import HostError
 
 MEM = 256 << 20
@@ -76,28 +75,15 @@ def plan(names):
 # --- one run ---------------------------------------------------------------------------------------------
 
 class Traffic:
-    """What the swap disk has done, asked over a monitor's socket; @path may be a pattern."""
+    """What the swap disk has done, asked of the machine's monitor; @folder, where its socket is, may be a pattern."""
 
-    def __init__(self, path):
-        self.path, self.file, self.last = path, None, (0, 0)
-
-    def ask(self, command):
-        self.file.write((json.dumps({"execute": command}) + "\n").encode())
-        self.file.flush()
-        while True:
-            answer = json.loads(self.file.readline())
-            if "return" in answer:
-                return answer["return"]
+    def __init__(self, folder):
+        self.folder, self.monitor, self.last = folder, None, (0, 0)
 
     def since(self):
         """(requests, bytes) since the last call."""
-        if self.file is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.connect(glob.glob(self.path)[0])
-            self.file = connection.makefile("rwb")
-            self.file.readline()
-            self.ask("qmp_capabilities")
-        disk = next(d["stats"] for d in self.ask("query-blockstats") if d["device"] == "swap")
+        self.monitor = self.monitor or runs.Monitor(glob.glob(self.folder)[0])
+        disk = next(d["stats"] for d in self.monitor.command("query-blockstats") if d["device"] == "swap")
         now = (disk["rd_operations"] + disk["wr_operations"], disk["rd_bytes"] + disk["wr_bytes"])
         self.last, before = now, self.last
         return now[0] - before[0], now[1] - before[1]
@@ -111,15 +97,15 @@ def vitrine_command(argv, data, run):
     return [*command, *(["--swap", f"{run.swap >> 20}M"] if run.swap else []), "--", "/bin/vmbench", *argv]
 
 
-def lines_of(command, monitor):
+def lines_of(command, folder=None):
     """The lines that a run prints, each with what the swap disk did since the one before.
 
-    @monitor: where the machine's monitor is to be asked for that, "{pid}" being the command's; None: (0, 0).
+    @folder: whose machine's monitor is to be asked for that, "{pid}" being the command's; None: (0, 0).
     """
     found = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                           env=dict(os.environ, VITRINE_NO_BUILD="1"), preexec_fn=machine.die_with_parent) as process:
-        traffic = monitor and Traffic(monitor.format(pid=f"{process.pid:x}"))
+        traffic = folder and Traffic(folder.format(pid=f"{process.pid:x}"))
         try:
             for line in process.stdout:
                 line = line.decode("utf-8", "replace").strip()
@@ -132,6 +118,9 @@ def lines_of(command, monitor):
     if done is None or done[3] != "0":
         wrong = [line for line, _ in found if line.startswith("vmbench-fail")] or [line for line, _ in found[-5:]]
         raise HostError("\n".join(["the benchmark did not end well:", *wrong, errors]))
+    for line, _ in found:
+        if line.startswith("vmbench-skip"):
+            print(f"  not measured: {line.removeprefix('vmbench-skip ')}", file=sys.stderr)
     return found
 
 
@@ -147,12 +136,12 @@ def run_once(side, cpus, swap, names, realtime=False):
         argv = ["-r", str(reps), "-f", "/data", "-w", str(SWAPPED_MIB if swap else 0), "-c"]
         if side == "vitrine":
             command = vitrine_command([*argv, "/data", *sorted(wanted)], make_data(), run)
-            monitor = f"{machine.RUNS}/*-{{pid}}/qmp.sock"
+            place = f"{machine.RUNS}/*-{{pid}}"
         else:
             argv += ["/disk/data", *sorted(wanted)]
             command = peer.linux_command(folder, argv, make_data(), run, side == "tuned")
-            monitor = f"{folder}/qmp.sock"
-        found = lines_of(command, monitor if swap else None)
+            place = folder
+        found = lines_of(command, place if swap else None)
         rows = read_times(found) if realtime else read_rows(found, f"{folder}/counts", reps)
         if profiled and not realtime:
             add_profiles(rows, f"{folder}/profile", reps)
@@ -204,10 +193,10 @@ def read_rows(found, counts, reps):
 # --- profiles --------------------------------------------------------------------------------------------
 
 def symbols():
-    """Sorted addresses and names of the kernel's functions; a part "name.part" of one is called as the whole."""
+    """Sorted addresses and names of the kernel's functions; a part "name.part" or a label ".x" is the whole's."""
     with open(os.path.join(machine.BUILD, "vitrine.nm"), encoding="ascii") as nm:
         found = sorted((int(words[0], 16), words[2].split(".")[0]) for words in map(str.split, nm)
-                       if len(words) == 3 and words[1] in "tT")
+                       if len(words) == 3 and words[1] in "tT" and words[2][0] != ".")
     return [address for address, _ in found], [name for _, name in found]
 
 
@@ -328,16 +317,17 @@ def grown(name, row, budget):
     return text + "".join(f"\n    {by:+12,.1f}  {function}" for by, function in more[:8] if by > 0)
 
 
-def check(rows):
-    """Hold the counts against the budget; 0, or 1 after saying what grew."""
+def check(rows, names):
+    """Hold the counts of these metrics against the budget; 0, or 1 after saying what grew or is missing."""
     kept = load(BUDGET)
     if kept["compiler"] != compiler():
         print(f"the budget is for {kept['compiler']}, this kernel was compiled by {compiler()}: not compared")
         return 0
     known = {name: budget for name, budget in kept["budget"].items() if name in rows}
     faults = [text for name, budget in known.items() if (text := grown(name, rows[name], budget))]
+    faults += [f"{name}: not measured" for name in names if name not in rows]
     less = [name for name, budget in known.items() if rows[name]["count"] * SLACK < budget["count"]]
-    print("\n".join(faults) if faults else f"{len(known)} metrics are within their budgets")
+    print("\n".join(faults) if faults else f"within their budgets: {len(known)} metrics")
     if faults:
         print("(if it has to be so: ./vm bench --accept)")
     elif less:
@@ -346,10 +336,10 @@ def check(rows):
 
 
 def accept(rows):
-    """Make the counts of now the budget."""
-    kept = {"compiler": compiler(), "budget": {}}
-    if os.path.exists(BUDGET):
-        kept["budget"] = load(BUDGET)["budget"]
+    """Make the counts of now the budget; what is not measured keeps its own, if it is of the same compiler."""
+    kept = load(BUDGET) if os.path.exists(BUDGET) else {}
+    if kept.get("compiler") != compiler():
+        kept = {"compiler": compiler(), "budget": {}}
     for name, row in rows.items():
         kept["budget"][name] = {"count": row["count"], "functions": dict(list(row.get("functions", {}).items())[:24])}
     with open(BUDGET, "w", encoding="utf-8") as file:
@@ -415,18 +405,32 @@ def measure_and_show(opts, names):
     print(save({"wall": bool(opts.wall), "floor": floors, "goals": goals, "metrics": results}, sides))
 
 
-def main(opts):
-    """The whole verb; its exit status."""
+def refuse(opts):
+    """A HostError for what cannot be measured or written, before an hour is spent on it."""
     if machine.KERNEL_BUILD != machine.BUILD:
         raise HostError("DEBUG=1: the debug kernel watches its locks, so its counts tell nothing")
     if opts.chart and opts.no_linux:
         raise HostError("--chart draws Vitrine beside Linux, so not with --no-linux")
+    if opts.chart and not os.access(os.path.dirname(os.path.abspath(opts.chart)), os.W_OK):
+        raise HostError(f"--chart {opts.chart}: nothing can be written there")
+
+
+def main(opts):
+    """The whole verb; its exit status."""
+    refuse(opts)
     machine.build(False, ["bench-parts"], [os.path.join(peer.HOME, part) for part in PARTS])
-    names = chosen(opts.only)
+    try:
+        return bench(opts, chosen(opts.only))
+    except OSError as error:
+        raise HostError(f"{error.filename or 'the machine'}: {error.strerror or error}") from error
+
+
+def bench(opts, names):
+    """What the options ask for, of these metrics."""
     if opts.check or opts.accept:
         names = budgeted(names)
         rows = {name: row["vitrine"] for name, row in measure(names, ["vitrine"], 0).items()}
-        return accept(rows) if opts.accept else check(rows)
+        return accept(rows) if opts.accept else check(rows, names)
     if opts.wall:
         names.pop("boot", None)
     measure_and_show(opts, names)

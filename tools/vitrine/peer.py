@@ -126,8 +126,11 @@ def floor():
     """{name: instructions per operation} of the floor kernel."""
     command = [*qemu(300 << 20, 1, False), "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                "-kernel", os.path.join(HOME, "floor.elf")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300,
-                          stdin=subprocess.DEVNULL, preexec_fn=machine.die_with_parent)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300,
+                              stdin=subprocess.DEVNULL, preexec_fn=machine.die_with_parent)
+    except subprocess.TimeoutExpired as error:
+        raise HostError("the floor kernel did not end in 300 seconds") from error
     if "floor-done" not in done.stdout:
         raise HostError("the floor kernel failed:\n" + (done.stdout + done.stderr).strip())
     return {name: float(cost) for name, cost in re.findall(r"^floor (\w+) ([\d.]+)", done.stdout, re.M)}
