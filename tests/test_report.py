@@ -18,7 +18,7 @@ import pytest
 import trace_model
 from browser import Browser
 from conftest import ROOT
-from trace_model import ANON, FREE, OBJECT, PAGE, ZERO, story
+from trace_model import ANON, FREE, OBJECT, PAGE, story
 from vitrine import machine, report, runs
 from vitrine.schema import Schema
 from vitrine.state import State
@@ -127,7 +127,9 @@ def test_numbers_are_those_of_the_schema(shown):
     assert shown.run("KINDS.slice(1)") == [schema.kinds[n].name for n in sorted(schema.kinds)]
     assert shown.run("FAULTS.length") == len(schema.flags["fault"])
     assert shown.run("UNKNOWN") == len(schema.choices["owner"])
-    assert schema.choices["owner"][ANON:ZERO + 1] == ["anon", "object", "zero"] and schema.choices["exec"][1] == "done"
+    for word, names in (("owner", "OWNER"), ("fork", "FORK"), ("exec", "EXEC")):
+        assert all(schema.choices[word][n].startswith(name.lower()) for name, n in shown.run(names).items()), word
+    assert schema.flags["fault"][shown.run("FAULT_REFUSED")] == "refused"
     places = {f.name: (f.place, f.low, f.high) for f in schema.kinds[trace_model.FAULT].fields}
     assert places == {"error": ("detail", 0, 7), "address": ("a", 0, 63), "kinds": ("b", 0, 11),
                       "frame": ("b", 12, 35), "ticks": ("b", 36, 63)}
@@ -504,6 +506,18 @@ def test_text_cannot_break_out(browser, tmp_path):
     assert text(browser, "#title") == evil
     assert browser.run("document.querySelectorAll('img').length") == 0
     assert not browser.errors
+
+
+def test_a_damaged_page_says_so(browser, tmp_path):
+    """Say, one that a mail program cut short."""
+    path = tmp_path / "report.html"
+    html = report.page(b"", {})
+    path.write_text(re.sub(r'(id="records">)[^<]*', r"\1eJwrSS0u", html), encoding="utf-8")
+    browser.open(path)
+    browser.wait("document.querySelector('#broken:not([hidden])') !== null")
+    assert text(browser, "#broken").startswith("The trace in this page cannot be read: ")
+    assert browser.errors
+    browser.errors.clear()
 
 
 def test_lost_events_are_told(browser, tmp_path):

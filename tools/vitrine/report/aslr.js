@@ -176,8 +176,7 @@ function startPage() {
     document.getElementById("title").textContent = data.program;
     document.title = `${data.program} · Vitrine layouts`;
     const drawn = Object.keys(data.places).map((name) => [`bits of the ${name}`, data.regions[name].step ? data.regions[name].bits.toFixed(1) : "0"]);
-    document.getElementById("tiles").replaceChildren(...[["launches", number(data.launches)], ["kernel options", data.append || "none"], ...drawn]
-        .map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+    tiles([["launches", number(data.launches)], ["kernel options", data.append || "none"], ...drawn]);
     placesView(data);
     spreadView(data);
     bitsTable(data);
@@ -189,7 +188,5 @@ function startPage() {
 try {
     startPage();
 } catch (error) {
-    document.getElementById("broken").hidden = false;
-    document.getElementById("broken").textContent = `The launches in this page cannot be read: ${error.message}`;
-    throw error;
+    broken("launches", error);
 }

@@ -5,8 +5,12 @@
 //   find(x, y)                       the item at a point, or null
 //   step(item, key)                  the item that a key leads to: an arrow, Home or End; item may be null
 //   tell(item)                       its lines of text: the first is what it is
+//   place(item)                      where it is, for its bubble when the keyboard is at it
 //   pick(item)                       it was clicked, or Enter was pressed
 //   height(width)                    in CSS pixels
+//   keys                             what its keys do, for screen readers
+//
+// What every page has besides stands at the end: numbers at its top, legends, and what it says when it is broken.
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const make = (tag, attributes = {}, ...children) => {
@@ -116,6 +120,20 @@ class Chart {
     }
 }
 Chart.all = [];
+
+// The numbers at the top of a page, as [name, value].
+function tiles(entries) {
+    document.getElementById("tiles").replaceChildren(...entries.map(([name, value]) =>
+        make("div", {}, make("dt", {}, name), make("dd", {}, String(value)))));
+}
+
+// What the page is about cannot be read: it says so, and the console says why.
+function broken(what, error) {
+    const note = document.getElementById("broken");
+    note.hidden = false;
+    note.textContent = `The ${what} in this page cannot be read: ${error.message}`;
+    throw error;
+}
 
 // Names of colours with what they mean, under a chart.
 function legend(id, entries) {

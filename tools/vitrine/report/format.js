@@ -2,7 +2,7 @@
 
 const hex = (value) => `0x${BigInt(Math.floor(value)).toString(16)}`;
 const number = (value) => Math.round(value).toLocaleString("en").replaceAll(",", "\u202f");
-const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
+const count = (n, noun, many = `${noun}s`) => `${number(n)} ${n === 1 ? noun : many}`;
 const rights = (prot) => [..."rwx"].map((letter, bit) => prot >> bit & 1 ? letter : "-").join("");
 const cpus = (mask) => [...Array(32).keys()].filter((cpu) => Math.floor(mask / 2 ** cpu) % 2);
 

@@ -140,7 +140,7 @@ class Machine {
         case KIND.MAP: case KIND.UNMAP: case KIND.PROTECT: this.stepRegions(i, a / PAGE, a / PAGE + b, detail); break;
         case KIND.SWAP_OUT: this.swapOut(this.page(a), trace.slot(i)); break;
         case KIND.SWAP_IN: this.swapIn(a, trace.slot(i)); break;
-        case KIND.FORK: if (detail !== 1) this.fork(i, detail === 2); break;
+        case KIND.FORK: if (detail !== FORK.THREAD) this.fork(i, detail === FORK.SHARING); break;
         case KIND.EXEC: this.exec(trace.process(i), detail); break;
         case KIND.EXIT: if (detail) this.forget(trace.process(i)); break;
         }

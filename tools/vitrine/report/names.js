@@ -17,7 +17,7 @@ const OWNERS = [
     ["the kernel itself", "--outside", "never given out: the kernel's image, its tables made at boot, the firmware's memory"],
 ].map(([name, colour, means]) => ({ name, colour, means }));
 const ownerOf = (detail) => detail < UNKNOWN ? detail : UNKNOWN;
-const OWNER = { FREE: 0, ANON: 4, OBJECT: 5, ZERO: 6 };
+const OWNER = { FREE: 0, PAGETABLE: 3, ANON: 4, OBJECT: 5, ZERO: 6 };
 
 // Kind of a fault, by number.
 const FAULTS = [
@@ -32,12 +32,14 @@ const FAULTS = [
     ["entry", "--kmalloc", "the page was in memory, only its entry was missing", "wrote the entry again"],
     ["refused", "--refused", "an access that is not allowed", "refused: a signal, or EFAULT"],
 ].map(([name, colour, means, answer]) => ({ name, colour, means, answer }));
+const FAULT_REFUSED = 9;
 
 // Kind of an event, by number; names are those of kernel/trace/events.toml.
 const KINDS = ["", "fault", "map", "unmap", "protect", "cow_copy", "cow_reuse", "swap_out", "swap_in", "frame_alloc",
     "frame_free", "fork", "exec", "exit", "switch", "tlb_flush", "shootdown", "reclaim", "signal", "drop", "write_back"];
 const KIND = Object.fromEntries(KINDS.map((name, number) => [name.toUpperCase(), number]));
 
+const FORK = { PROCESS: 0, THREAD: 1, SHARING: 2 };
 const EXEC = { BEGINS: 0, DONE: 1, FAILED: 2 };
 
 // The state of a page in an address space.

@@ -83,16 +83,14 @@ function summary(app) {
     const { trace } = app, { meta } = trace, { lost } = meta;
     document.querySelector("#title").textContent = meta.command || "A run of Vitrine";
     document.title = `${meta.command || "a run"} · Vitrine trace`;
-    const tiles = [["events", number(trace.length)], ["time", span(trace.length ? trace.end : 0)], ["processors", meta.cpus],
+    tiles([["events", number(trace.length)], ["time", span(trace.length ? trace.end : 0)], ["processors", meta.cpus],
         ["memory", bytes(app.machine.frames * PAGE)], ["page faults", number(trace.faults.length)],
         ["COW copies", number(trace.ofKind(KIND.COW_COPY).length)], ["to swap", number(trace.ofKind(KIND.SWAP_OUT).length)],
-        ["from swap", number(trace.ofKind(KIND.SWAP_IN).length)], ["lost events", number(lost)]];
-    document.getElementById("tiles").replaceChildren(...tiles.map(([name, value]) =>
-        make("div", {}, make("dt", {}, name), make("dd", {}, String(value)))));
+        ["from swap", number(trace.ofKind(KIND.SWAP_IN).length)], ["lost events", number(lost)]]);
     const note = document.getElementById("lost");
     note.hidden = !lost;
     note.textContent = `The rings were full: the first ${count(lost, "event")} are not here. What happened before the trace begins can only ` +
-        "be seen as far as later events tell it. A larger ring keeps more: ./vm run --trace 1M.";
+        "be seen as far as later events tell it. A larger ring keeps more: ./vm trace says how large it would have to be.";
 }
 
 // The sixteen events before the chosen moment, as text.
@@ -125,8 +123,4 @@ async function start() {
     document.documentElement.dataset.ready = Math.round(performance.now());
 }
 
-start().catch((error) => {
-    document.getElementById("broken").hidden = false;
-    document.getElementById("broken").textContent = `The trace in this page cannot be read: ${error.message}`;
-    throw error;
-});
+start().catch((error) => broken("trace", error));

@@ -132,7 +132,7 @@ function stringView({ map: { cells, first }, kept }) {
         place: ({ row, column }) => [column * size[0], (rows - row) * size[1]],
         tell: ({ row, column }) => [`pages from ${hex(first[row] * PAGE_BYTES)}`,
             `references ${number(column * kept / columns + 1)} to ${number((column + 1) * kept / columns)}`,
-            count(cells[row][column], "touch").replace("touchs", "touches")],
+            count(cells[row][column], "touch", "touches")],
     });
 }
 
@@ -154,10 +154,8 @@ function tables(data) {
 function summary(data) {
     document.getElementById("title").textContent = data.command;
     document.title = `${data.command} · Vitrine policies`;
-    const tiles = [["references", number(data.touched)], ["that decide", number(data.kept)], ["pages", number(data.pages)],
-        ["which is", bytes(data.pages * PAGE_BYTES)], ["status", data.status]];
-    document.getElementById("tiles").replaceChildren(...tiles.map(([name, value]) =>
-        make("div", {}, make("dt", {}, name), make("dd", {}, String(value)))));
+    tiles([["references", number(data.touched)], ["that decide", number(data.kept)], ["pages", number(data.pages)],
+        ["which is", bytes(data.pages * PAGE_BYTES)], ["status", data.status]]);
     const note = document.getElementById("sample"), notes = [];
     if (data.share > 1) notes.push(`This is a sample: one page in ${number(data.share)}, chosen by a hash, so all numbers are estimates.`);
     if (data.others) notes.push(`Child processes are not in it, but in what the kernel counts; they made ${number(data.others)} accesses.`);
@@ -176,7 +174,5 @@ try {
     window.vitrine = { data, curves };      // for the curious, in the browser's console
     document.documentElement.dataset.ready = Math.round(performance.now());
 } catch (error) {
-    document.getElementById("broken").hidden = false;
-    document.getElementById("broken").textContent = `The numbers in this page cannot be read: ${error.message}`;
-    throw error;
+    broken("numbers", error);
 }

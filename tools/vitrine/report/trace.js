@@ -114,7 +114,7 @@ class Trace {
             if (this.detail[i]) Object.assign(process, { ended: this.time[i], status: this.a(i) });
             break;
         case KIND.FORK:
-            if (this.detail[i] === 1) owner.set(this.a(i), process);
+            if (this.detail[i] === FORK.THREAD) owner.set(this.a(i), process);
             else add(this.a(i), this.b(i), process, this.time[i], process.nameAt(this.time[i]));
         }
     }
@@ -155,7 +155,7 @@ class Trace {
         case KIND.SWAP_IN: return `slot ${b} read into frame ${a}`;
         case KIND.FRAME_ALLOC: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} taken: ${OWNERS[d]?.name ?? d}`;
         case KIND.FRAME_FREE: return `frame ${a}${b > 1 ? ` and ${b - 1} more` : ""} freed; it was: ${OWNERS[d]?.name ?? d}`;
-        case KIND.FORK: return d === 1 ? `new thread ${this.aLow[i] | 0}` : `fork: child ${b}`;
+        case KIND.FORK: return d === FORK.THREAD ? `new thread ${this.aLow[i] | 0}` : `fork: child ${b}`;
         case KIND.EXEC: return `exec ${this.text(i)} ${["begins", "is done", "failed"][d] ?? d}`;
         case KIND.EXIT: return `end of ${d ? `process ${b}` : `a thread of ${b}`}: ${ending(a)}`;
         case KIND.SWITCH: return `switch from ${this.thread(this.bLow[i] | 0)} to ${this.thread(this.aLow[i] | 0)}`;

@@ -60,8 +60,8 @@ function bits(address) {
 // One row a level.  A table that was missing shows as a page table's frame that was taken during the fault: tables
 // are missing from the bottom up, so the last frames taken are the lowest tables.
 function levels(trace, i, during) {
-    const made = during.filter((e) => trace.kind[e] === KIND.FRAME_ALLOC && trace.detail[e] === 3).map((e) => trace.a(e)).slice(-3);
-    const address = BigInt(trace.a(i)), refused = trace.kindsOf(i).includes(9);
+    const made = during.filter((e) => trace.kind[e] === KIND.FRAME_ALLOC && trace.detail[e] === OWNER.PAGETABLE).map((e) => trace.a(e)).slice(-3);
+    const address = BigInt(trace.a(i)), refused = trace.kindsOf(i).includes(FAULT_REFUSED);
     const rows = LEVELS.map((level, n) => {
         const index = Number(address >> BigInt(level.shift) & 511n), table = made[n - (4 - made.length)];
         let found = n === 0 ? "in CR3: always there" : table === undefined ? "was there" : `was missing: made in frame ${table}`;
