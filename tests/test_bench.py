@@ -81,6 +81,13 @@ def test_a_budget_is_of_one_compiler(parts, tmp_path, monkeypatch, capsys):  # p
     assert set(bench.load(bench.BUDGET)["budget"]) == {"map_1p"}
 
 
+def test_a_budget_with_a_conflict_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "BUDGET", str(tmp_path / "budget.json"))
+    (tmp_path / "budget.json").write_text("{\n<<<<<<< HEAD\n")
+    with pytest.raises(machine.HostError, match="budget.json cannot be read: .* line 2 column 1"):
+        bench.check({}, [])
+
+
 @pytest.mark.parametrize("script, says", [
     ("echo vmbench-fail map_1p munmap failed; echo vmbench-done 1 0 1", "did not end well:\nvmbench-fail map_1p m"),
     ("echo vmbench map_1p; echo 'qemu: out of memory' >&2; exit 1", "vmbench map_1p\nqemu: out of memory"),

@@ -44,8 +44,12 @@ COLUMNS = ["vitrine", "linux", "tuned"]
 # --- what there is to measure ----------------------------------------------------------------------------
 
 def load(path):
+    """What a file in JSON holds."""
     with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        try:
+            return json.load(file)
+        except ValueError as error:
+            raise HostError(f"{os.path.relpath(path)} cannot be read: {error}") from error
 
 
 def metrics():
