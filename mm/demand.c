@@ -61,6 +61,18 @@ wait_for(struct fault *f, enum fault_result what, struct object *o, pgidx_t inde
 }
 
 /*
+ * How many pages to read at once. A fault behind the pages that were read last says that somebody
+ * goes through the region in order and took them all: twice as many then, else half.
+ */
+static unsigned
+swap_window(struct region *r, vaddr_t va)
+{
+    r->swap_window =
+        va == r->swap_next ? MIN(2 * r->swap_window, SWAP_CLUSTER) : MAX(r->swap_window / 2, 1);
+    return r->swap_window;
+}
+
+/*
  * The page is in swap: begins to read it, and those of the next pages whose slots follow its own.
  * @table, @index: where @a is named.
  */
@@ -70,13 +82,17 @@ read_from_swap(struct fault *f, struct anon *a, const struct radix *table, uint6
     f->in.n = 0;
     if (!swap_in_add(&f->in, a))
         return FAULT_WAIT_MEMORY;
-    while (!f->read_alone && f->in.n < SWAP_READ) {
+
+    unsigned window = f->read_alone ? 1 : swap_window(f->region, f->va);
+
+    while (f->in.n < window) {
         struct anon *next = radix_get(table, index + f->in.n);
 
         if (next == NULL || next->frame != NULL || next->slot == 0 ||
             !swap_in_add(&f->in, next))
             break;
     }
+    f->region->swap_next = f->va + f->in.n * PAGE_SIZE;
     return FAULT_WAIT_SWAP;
 }
 

@@ -129,10 +129,10 @@ place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64
 
     if (!pattern.shared)
         pattern.promise = commit_promise(q->prot, q->flags & MAP_NORESERVE);
-    if (space_isolate(s, addr, addr + len) != 0)
-        return -ENOMEM;
-    space_remove(s, addr, addr + len, dead);
-    return space_insert(s, &pattern);
+
+    int err = space_remove(s, addr, addr + len, dead);
+
+    return err == 0 ? space_insert(s, &pattern) : err;
 }
 
 int64_t
@@ -192,10 +192,7 @@ vm_munmap(struct space *s, vaddr_t addr, uint64_t len)
     if (err != 0)
         return err;
     mutex_lock(&s->lock);
-    err = space_isolate(s, addr, end);
-    if (err == 0) {
-        space_remove(s, addr, end, &dead);
-    }
+    err = space_remove(s, addr, end, &dead);
     mutex_unlock(&s->lock);
     region_free_list(&dead);
     return err;
@@ -314,9 +311,8 @@ vm_brk(struct space *s, vaddr_t brk)
 
     vaddr_t new_end = page_ceil(brk);
     if (new_end < old_end) {
-        if (space_isolate(s, new_end, old_end) != 0)
+        if (space_remove(s, new_end, old_end, &dead) != 0)
             goto out;
-        space_remove(s, new_end, old_end, &dead);
     } else if (new_end > old_end) {
         struct region heap = {.start = old_end,
                               .end = new_end,

@@ -166,16 +166,13 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
     if (err != 0)
         return err;
     if (flags & MREMAP_FIXED) {
-        if (space_isolate(s, m->to, m->to + m->new_len) != 0)
+        if (space_remove(s, m->to, m->to + m->new_len, dead) != 0)
             return -ENOMEM;
-        space_remove(s, m->to, m->to + m->new_len, dead);
     } else if (m->new_len == m->old_len) {
         return m->from;
     } else if (shrinks) {
-        if (space_isolate(s, m->from + m->new_len, m->from + m->old_len) != 0)
-            return -ENOMEM;
-        space_remove(s, m->from + m->new_len, m->from + m->old_len, dead);
-        return m->from;
+        err = space_remove(s, m->from + m->new_len, m->from + m->old_len, dead);
+        return err == 0 ? (int64_t)m->from : err;
     } else if (grow_in_place(s, r, m)) {
         return m->from;
     } else if (!(flags & MREMAP_MAYMOVE)) {

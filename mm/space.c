@@ -40,16 +40,18 @@ region_less(const struct avl_node *a, const struct avl_node *b)
     return node_region(a)->start < node_region(b)->start;
 }
 
-static void
+static bool
 region_update(struct avl_node *n)
 {
     struct region *r = node_region(n);
+    uint64_t old = r->max_gap;
 
     r->max_gap = r->gap;
     if (n->left != NULL)
         r->max_gap = MAX(r->max_gap, node_region(n->left)->max_gap);
     if (n->right != NULL)
         r->max_gap = MAX(r->max_gap, node_region(n->right)->max_gap);
+    return r->max_gap != old;
 }
 
 struct region *
@@ -73,14 +75,24 @@ guarded_start(const struct region *r)
     return r->start > STACK_GUARD_GAP ? r->start - STACK_GUARD_GAP : 0;
 }
 
-/* Recomputes the gap before @r, after it or the region before it changed. */
-static void
-refresh_gap(struct space *s, struct region *r)
+static uint64_t
+gap_before(const struct space *s, const struct region *r)
 {
     struct region *prev = region_prev(s, r);
     vaddr_t free_from = prev == NULL ? 0 : prev->end;
 
-    r->gap = guarded_start(r) > free_from ? guarded_start(r) - free_from : 0;
+    return guarded_start(r) > free_from ? guarded_start(r) - free_from : 0;
+}
+
+/* @r, if there is one, or the region before it has changed: so may the gap between them. */
+static void
+refresh_gap(struct space *s, struct region *r)
+{
+    uint64_t gap = r == NULL ? 0 : gap_before(s, r);
+
+    if (r == NULL || r->gap == gap)
+        return;
+    r->gap = gap;
     avl_refresh(&s->tree, &r->node);
 }
 
@@ -125,8 +137,9 @@ space_put(struct space *s)
     if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     mutex_lock(&s->lock);
-    space_remove(s, 0, USER_TOP, &dead);
+    int err = space_remove(s, 0, USER_TOP, &dead);
     mutex_unlock(&s->lock);
+    ASSERT(err == 0); /* nothing is cut in two */
 
     mutex_lock(&vm_lock);
     ASSERT(s->private.root == NULL && s->resident_anon == 0 && s->resident_file == 0);
@@ -293,11 +306,11 @@ region_link(struct space *s, struct region *r)
 
     ASSERT(next == NULL || next->start >= r->end);
     list_push_back(next != NULL ? &next->link : &s->regions, &r->link);
+    r->gap = gap_before(s, r);
+    if (next != NULL)
+        next->gap = gap_before(s, next);
     avl_insert(&s->tree, &r->node);
     s->nregions++;
-    refresh_gap(s, r);
-    if (next != NULL)
-        refresh_gap(s, next);
 }
 
 static void
@@ -305,11 +318,11 @@ region_unlink(struct space *s, struct region *r)
 {
     struct region *next = region_next(s, r);
 
-    avl_remove(&s->tree, &r->node);
     list_del(&r->link);
-    s->nregions--;
     if (next != NULL)
-        refresh_gap(s, next);
+        next->gap = gap_before(s, next);
+    avl_remove(&s->tree, &r->node);
+    s->nregions--;
 }
 
 struct region *
@@ -320,13 +333,10 @@ region_merge_left(struct space *s, struct region *r)
     if (prev == NULL || !regions_alike(prev, r))
         return r;
 
-    vaddr_t end = r->end;
     struct object *o = r->object;
 
+    prev->end = r->end;
     region_unlink(s, r);
-    prev->end = end;
-    if (region_next(s, prev) != NULL)
-        refresh_gap(s, region_next(s, prev));
     kfree(r);
     if (o != NULL)
         object_put(
@@ -369,6 +379,45 @@ region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
     merge_around(s, r);
 }
 
+/* A neighbour that is alike takes in what @p describes; NULL: there is none. */
+static struct region *
+extend_neighbour(struct space *s, const struct region *p)
+{
+    struct region *next = space_find_from(s, p->start);
+    struct region *prev =
+        next != NULL ? region_prev(s, next) : list_last(&s->regions, struct region, link);
+    struct region *r = NULL;
+
+    if (prev != NULL && regions_alike(prev, p)) {
+        r = prev;
+        r->end = p->end;
+    } else if (next != NULL && regions_alike(p, next)) {
+        r = next;
+        r->start = p->start;
+        r->offset = p->offset;
+    }
+    if (r != NULL && r->object != NULL)
+        object_put(r->object); /* it has a reference too: not the last one, does not sleep */
+    refresh_gap(s, r != NULL ? next : NULL);
+    return r;
+}
+
+/* A region of its own for @p, or NULL. */
+static struct region *
+region_make(struct space *s, const struct region *p)
+{
+    struct region *r = kmalloc(sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    *r = *p;
+    list_init(&r->link);
+    if (r->object != NULL && !r->shared)
+        r->object->private_mapped = true;
+    region_link(s, r);
+    return r;
+}
+
 int
 space_insert(struct space *s, const struct region *pattern)
 {
@@ -382,21 +431,16 @@ space_insert(struct space *s, const struct region *pattern)
     if (pattern->promise == PROMISE_MADE && commit_charge(pages) != 0)
         return -ENOMEM;
 
-    struct region *r = kmalloc(sizeof(*r));
+    struct region *r = extend_neighbour(s, pattern);
 
-    if (r == NULL) {
+    if (r == NULL && (r = region_make(s, pattern)) == NULL) {
         if (pattern->promise == PROMISE_MADE)
             commit_release(pages);
         return -ENOMEM;
     }
-    *r = *pattern;
-    list_init(&r->link);
-    if (r->object != NULL && !r->shared)
-        r->object->private_mapped = true;
-    region_link(s, r);
-    count_pages(s, r, (int64_t)(r->end - r->start));
+    count_pages(s, r, (int64_t)(pages * PAGE_SIZE));
     if (is_news(s))
-        trace_map(r->prot, r->start, pages);
+        trace_map(pattern->prot, pattern->start, pages);
     merge_around(s, r);
     return 0;
 }
@@ -491,30 +535,53 @@ space_trim_tables(struct space *s, vaddr_t start, vaddr_t end, struct tlb_batch 
     }
 }
 
-void
+/* Takes [from, to) from @r: the whole, its head or its tail. */
+static void
+region_cut(struct space *s, struct region *r, vaddr_t from, vaddr_t to, struct list *dead)
+{
+    if (is_news(s))
+        trace_unmap(from, (to - from) / PAGE_SIZE);
+    count_pages(s, r, -(int64_t)(to - from));
+    if (to < r->end) {
+        ASSERT(from == r->start);
+        r->offset += (to - from) / PAGE_SIZE;
+        r->start = to;
+        refresh_gap(s, r);
+    } else if (from > r->start) {
+        r->end = from;
+        refresh_gap(s, region_next(s, r));
+    } else {
+        region_unlink(s, r);
+        list_push_back(dead, &r->link);
+    }
+}
+
+int
 space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
 {
     struct region *r = space_find_from(s, start);
     struct tlb_batch b;
 
     ASSERT(mutex_held(&s->lock));
+    if (r == NULL || r->start >= end)
+        return 0;
+    /* A hole in one region leaves two: only that can fail. */
+    if (r->start < start && end < r->end && region_split(s, r, end) != 0)
+        return -ENOMEM;
     tlb_batch_init(&b);
     mutex_lock(&vm_lock);
     while (r != NULL && r->start < end) {
         struct region *next = region_next(s, r);
+        vaddr_t from = MAX(r->start, start), to = MIN(r->end, end);
 
-        ASSERT(start <= r->start && r->end <= end);
-        space_drop_private(s, r->start, r->end, &b);
-        space_trim_tables(s, r->start, r->end, &b);
-        count_pages(s, r, -(int64_t)(r->end - r->start));
-        if (is_news(s))
-            trace_unmap(r->start, (r->end - r->start) / PAGE_SIZE);
-        region_unlink(s, r);
-        list_push_back(dead, &r->link);
+        space_drop_private(s, from, to, &b);
+        space_trim_tables(s, from, to, &b);
+        region_cut(s, r, from, to, dead);
         r = next;
     }
     tlb_flush(&b);
     mutex_unlock(&vm_lock);
+    return 0;
 }
 
 /* The space after @s in the list (NULL: the first one), with a reference; vm_lock held. */

@@ -37,6 +37,8 @@ struct region {
     bool locked;           /* S: mlock: reclaim leaves its pages alone */
     uint8_t promise;       /* S: enum promise */
     bool dont_dump;        /* S: MADV_DONTDUMP */
+    uint8_t swap_window;   /* S: pages that were to be read from swap at once, last time */
+    vaddr_t swap_next;     /* S: the first page behind them */
     struct object *object; /* C: NULL: zeros */
     pgidx_t offset;        /* C: page of the object that lies at start */
     uint64_t gap;          /* S: free bytes before start, as placement counts them */
@@ -175,14 +177,14 @@ void region_relocate(struct space *s, struct region *r, vaddr_t start, vaddr_t e
 void region_grow_down(struct space *s, struct region *r, vaddr_t start);
 
 /*
- * space_remove - take away the regions of [start, end), which space_isolate
- * made whole, with their pages.
+ * space_remove - take away what is mapped in [start, end), with its pages.
  *
- * @dead: receives the regions; region_free_list frees them when no lock is held any more (a file's
- *        last reference may sleep).
+ * @dead: receives regions that are no more; region_free_list frees them when no lock is held any
+ *        more (a file's last reference may sleep).
  * Locks:   space->lock held, vm_lock taken.
+ * Returns: 0; -ENOMEM, with nothing changed, if a region would become two and cannot.
  */
-void space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead);
+int space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead) MUST_CHECK;
 void region_free_list(struct list *dead);
 
 /* Throws away the private pages of [start, end) and their PTEs. space->lock and vm_lock held. */

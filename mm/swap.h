@@ -19,8 +19,7 @@ struct block_device;
 struct block_request;
 struct frame;
 
-#define SWAP_CLUSTER 32 /* pages of one write: 128 KiB */
-#define SWAP_READ    8  /* pages of one read */
+#define SWAP_CLUSTER 32 /* pages of one request: 128 KiB */
 #define SWAP_AREAS   4
 #define SWAP_PRIORITY \
     (-1) /* none is asked for: lower than that of every area before, from -2 on */

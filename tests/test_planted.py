@@ -45,7 +45,7 @@ NOTICED = "PANIC: tlbcheck: .* while CPU [01] may remember the entry"
 USED_AGAIN = "PANIC: tlbcheck: an entry is used again while CPU [01] may remember the entry"
 HANDED_OUT = "PANIC: tlbcheck: a frame is handed out again while CPU [01] may remember the entry"
 
-UNMAP = "        list_push_back(dead, &r->link);\n        r = next;\n    }\n"
+UNMAP = "        region_cut(s, r, from, to, dead);\n        r = next;\n    }\n"
 PROTECT = "            reduce_entries(s, r, &b);\n        }\n"
 GIVE_UP = "            space_drop_private(s, from, to, &b);\n    }\n"
 MOVE = "    space_drop_private(s, m->from + len, m->from + m->old_len, &b);\n"

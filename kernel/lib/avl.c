@@ -1,7 +1,17 @@
 /*
- * avl.c - insertion and removal by recursion along the path, rebalancing on the way back.
+ * avl.c - insertion and removal: a walk down, and rebalancing on the way back.
  */
 #include "kernel/lib/avl.h"
+
+#include "kernel/lib/assert.h"
+
+#define DEPTH 48 /* of a tree of 2^33 nodes */
+
+/* The links that a walk followed, from the root's down to the last. */
+struct path {
+    struct avl_node **link[DEPTH];
+    unsigned n;
+};
 
 static int
 height(const struct avl_node *n)
@@ -9,12 +19,14 @@ height(const struct avl_node *n)
     return n == NULL ? 0 : n->height;
 }
 
-static void
+/* True if what the node says of its subtree has changed. */
+static bool
 refresh(struct avl_tree *t, struct avl_node *n)
 {
+    int old = n->height;
+
     n->height = 1 + MAX(height(n->left), height(n->right));
-    if (t->update != NULL)
-        t->update(n);
+    return (t->update != NULL && t->update(n)) || n->height != old;
 }
 
 static struct avl_node *
@@ -24,8 +36,8 @@ rotate_right(struct avl_tree *t, struct avl_node *n)
 
     n->left = l->right;
     l->right = n;
-    refresh(t, n);
-    refresh(t, l);
+    (void)refresh(t, n);
+    (void)refresh(t, l);
     return l;
 }
 
@@ -36,101 +48,111 @@ rotate_left(struct avl_tree *t, struct avl_node *n)
 
     n->right = r->left;
     r->left = n;
-    refresh(t, n);
-    refresh(t, r);
+    (void)refresh(t, n);
+    (void)refresh(t, r);
     return r;
 }
 
-/* The root of the subtree @n, whose children may now differ in height by two, made even. */
-static struct avl_node *
-balance(struct avl_tree *t, struct avl_node *n)
+/* Makes the subtree at @link even, whose children may differ in height by two. */
+static void
+balance(struct avl_tree *t, struct avl_node **link)
 {
+    struct avl_node *n = *link;
     int lean = height(n->left) - height(n->right);
 
     if (lean > 1) {
         if (height(n->left->left) < height(n->left->right))
             n->left = rotate_left(t, n->left);
-        return rotate_right(t, n);
-    }
-    if (lean < -1) {
+        *link = rotate_right(t, n);
+    } else if (lean < -1) {
         if (height(n->right->right) < height(n->right->left))
             n->right = rotate_right(t, n->right);
-        return rotate_left(t, n);
+        *link = rotate_left(t, n);
+    } else {
+        (void)refresh(t, n);
     }
-    refresh(t, n);
-    return n;
-}
-
-static struct avl_node *
-insert(struct avl_tree *t, struct avl_node *at, struct avl_node *n)
-{
-    if (at == NULL) {
-        n->left = n->right = NULL;
-        refresh(t, n);
-        return n;
-    }
-    if (t->less(n, at))
-        at->left = insert(t, at->left, n);
-    else
-        at->right = insert(t, at->right, n);
-    return balance(t, at);
-}
-
-/* Takes the leftmost node out of the subtree @at; *first receives it. */
-static struct avl_node *
-remove_first(struct avl_tree *t, struct avl_node *at, struct avl_node **first)
-{
-    if (at->left == NULL) {
-        *first = at;
-        return at->right;
-    }
-    at->left = remove_first(t, at->left, first);
-    return balance(t, at);
-}
-
-static struct avl_node *
-remove(struct avl_tree *t, struct avl_node *at, struct avl_node *n)
-{
-    if (at != n) {
-        if (t->less(n, at))
-            at->left = remove(t, at->left, n);
-        else
-            at->right = remove(t, at->right, n);
-        return balance(t, at);
-    }
-    if (n->right == NULL)
-        return n->left;
-
-    struct avl_node *next;
-    struct avl_node *right = remove_first(t, n->right, &next);
-
-    next->left = n->left;
-    next->right = right;
-    return balance(t, next);
 }
 
 static void
-refresh_path(struct avl_tree *t, struct avl_node *at, struct avl_node *n)
+follow(struct path *p, struct avl_node **link)
 {
-    if (at != n)
-        refresh_path(t, t->less(n, at) ? at->left : at->right, n);
-    refresh(t, at);
+    ASSERT(p->n < DEPTH);
+    p->link[p->n++] = link;
+}
+
+/* The link to @n, or the empty one where it belongs; @p receives those on the way there. */
+static struct avl_node **
+walk_down(struct avl_tree *t, const struct avl_node *n, struct path *p)
+{
+    struct avl_node **link = &t->root;
+
+    p->n = 0;
+    while (*link != NULL && *link != n) {
+        follow(p, link);
+        link = t->less(n, *link) ? &(*link)->left : &(*link)->right;
+    }
+    return link;
+}
+
+static void
+walk_up(struct avl_tree *t, const struct path *p)
+{
+    for (unsigned i = p->n; i-- > 0;)
+        balance(t, p->link[i]);
 }
 
 void
 avl_insert(struct avl_tree *t, struct avl_node *n)
 {
-    t->root = insert(t, t->root, n);
+    struct path p;
+
+    *walk_down(t, n, &p) = n;
+    n->left = n->right = NULL;
+    (void)refresh(t, n);
+    walk_up(t, &p);
 }
 
 void
 avl_remove(struct avl_tree *t, struct avl_node *n)
 {
-    t->root = remove(t, t->root, n);
+    struct path p;
+    struct avl_node **link = walk_down(t, n, &p);
+    unsigned depth = p.n;
+
+    if (n->right == NULL) {
+        *link = n->left;
+        walk_up(t, &p);
+        return;
+    }
+
+    /* The next node takes its place: the first of those on the right. */
+    struct avl_node **first = &n->right;
+
+    follow(&p, link);
+    while ((*first)->left != NULL) {
+        follow(&p, first);
+        first = &(*first)->left;
+    }
+
+    struct avl_node *next = *first;
+
+    *first = next->right;
+    next->left = n->left;
+    next->right = n->right;
+    *link = next;
+    if (p.n > depth + 1)
+        p.link[depth + 1] = &next->right;
+    walk_up(t, &p);
 }
 
 void
 avl_refresh(struct avl_tree *t, struct avl_node *n)
 {
-    refresh_path(t, t->root, n);
+    struct path p;
+
+    if (!refresh(t, n))
+        return;
+    (void)walk_down(t, n, &p);
+    while (p.n > 0 && refresh(t, *p.link[p.n - 1]))
+        p.n--;
 }

@@ -5,7 +5,7 @@
  *   - Keyed by whatever the owner's compare says; equal keys are not allowed.
  *   - "Augmented": after a node's subtrees changed, the owner's update recomputes what the
  *     node keeps about its subtree (the widest gap, say).
- *   - Height is at most 1.44 log2(n): recursion is 30 deep at a million members.
+ *   - Height is at most 1.44 log2(n): 29 at a million members.
  */
 #pragma once
 
@@ -19,14 +19,15 @@ struct avl_node {
 struct avl_tree {
     struct avl_node *root;
     bool (*less)(const struct avl_node *a, const struct avl_node *b);
-    void (*update)(struct avl_node *n); /* may be NULL */
+    bool (*update)(struct avl_node *n); /* true: something changed; may be NULL */
 };
 
-/* Puts in @n, whose key is not in the tree yet. */
+/*
+ * Puts in @n, whose key is not in the tree yet; takes out @n, which is. Every node on the way is
+ * updated, and so is the one that follows @n in order, for it is always one of them.
+ */
 void avl_insert(struct avl_tree *t, struct avl_node *n);
-
-/* Takes out @n, which is in the tree. */
 void avl_remove(struct avl_tree *t, struct avl_node *n);
 
-/* Updates the nodes from @n up to the root, when something of @n changed but its order. */
+/* Updates @n and the nodes above it, when something of @n changed but its order. */
 void avl_refresh(struct avl_tree *t, struct avl_node *n);

@@ -124,6 +124,7 @@ segment_describe(struct object *o, char *path, size_t size, dev_t *dev, ino_t *i
     *ino = (ino_t)g->id;
 }
 
+/* SIMPLE: the time stays where only an edge of an attach is unmapped; Linux notes that too. */
 static void
 segment_unmapped(struct object *o)
 {
@@ -394,8 +395,11 @@ sysvshm_detach(vaddr_t addr)
     /* What was unmapped, or covered by other mappings, is no part of it any more. */
     for (; r != NULL && r->start < end; r = next) {
         next = region_next(s, r);
-        if (r->object == o && is_attach(r, addr))
-            space_remove(s, r->start, r->end, &dead);
+        if (r->object != o || !is_attach(r, addr))
+            continue;
+        int err = space_remove(s, r->start, r->end, &dead);
+
+        ASSERT(err == 0); /* nothing is cut in two */
     }
     mutex_unlock(&s->lock);
     region_free_list(&dead);
