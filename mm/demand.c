@@ -109,6 +109,16 @@ anon_page(struct fault *f, struct anon *a)
     return map(f, a->frame, a->refs == 1 ? PROT_WRITE : 0);
 }
 
+/* True if the space may have pages of its own in place of the object's. */
+static bool
+has_private(const struct fault *f, vaddr_t start, vaddr_t end)
+{
+    uint64_t index = start >> PAGE_SHIFT;
+
+    return !f->region->shared &&
+           radix_next(&f->space->private, &index, end >> PAGE_SHIFT) != NULL;
+}
+
 /*
  * The window of AROUND_PAGES aligned pages about the fault, cut to the region: pages of the
  * file that are in memory anyway are mapped along, each saves a fault.  All their entries lie in
@@ -119,24 +129,32 @@ map_around(struct fault *f)
 {
     struct region *r = f->region;
     uint64_t window = AROUND_PAGES * PAGE_SIZE;
-    vaddr_t va = MAX(ROUND_DOWN(f->va, window), r->start);
+    vaddr_t start = MAX(ROUND_DOWN(f->va, window), r->start);
     vaddr_t end = MIN(ROUND_DOWN(f->va, window) + window, r->end);
+    pgidx_t first = r->offset + (start - r->start) / PAGE_SIZE;
     unsigned prot = region_rights(r) & ~(unsigned)PROT_WRITE;
-    pte_t *e = pagetable_find(&f->space->pt, va);
+    bool look = has_private(f, start, end);
+    pte_t *entries = pagetable_find(&f->space->pt, start);
+    uint64_t index = first;
+    void **pages;
+    unsigned n;
 
-    for (; va < end; va += PAGE_SIZE, e++) {
-        pgidx_t index = r->offset + (va - r->start) / PAGE_SIZE;
+    for (; (pages = radix_run(&r->object->pages, &index, first + (end - start) / PAGE_SIZE,
+                              &n)) != NULL;
+         index += n)
+        for (unsigned k = 0; k < n; k++) {
+            pgidx_t at = index + k - first;
+            vaddr_t va = start + at * PAGE_SIZE;
+            struct frame *frame = pages[k];
 
-        if (pte_present(*e) || object_beyond_end(r->object, index))
-            continue;
-        if (!r->shared && radix_get(&f->space->private, va >> PAGE_SHIFT) != NULL)
-            continue;
-
-        struct frame *frame = object_peek(r->object, index);
-
-        if (frame != NULL && rmap_enter_at(f->space, va, e, frame, prot, &f->tlb) != 0)
-            return;
-    }
+            if (frame == NULL || frame->busy || pte_present(entries[at]) ||
+                object_beyond_end(r->object, index + k))
+                continue;
+            if (look && radix_get(&f->space->private, va >> PAGE_SHIFT) != NULL)
+                continue;
+            if (rmap_enter_at(f->space, va, &entries[at], frame, prot, &f->tlb) != 0)
+                return;
+        }
 }
 
 /*

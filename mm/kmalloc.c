@@ -16,7 +16,9 @@
 #include "kernel/lib/string.h"
 #include "mm/frame.h"
 
-static const uint16_t class_size[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048};
+/* From 192 on multiples of 64 that leave little of a frame over. */
+static const uint16_t class_size[] = {16,  32,  48,  64,  80,  96,  112,  128,  192,
+                                      256, 320, 448, 512, 576, 768, 1024, 1344, 2048};
 
 #define NCLASSES ARRAY_SIZE(class_size)
 

@@ -62,7 +62,7 @@ extern struct vitrine_layout vitrine_layout;
 vaddr_t layout_draw(void);
 
 /* The guard page lies below; three pages are what the deepest path needs, with a margin. */
-#define KSTACK_PAGES 4
+#define KSTACK_PAGES 2
 #define KSTACK_SIZE  (KSTACK_PAGES * PAGE_SIZE)
 
 /* The kernel's view of a physical address that is RAM. */

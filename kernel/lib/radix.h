@@ -1,9 +1,10 @@
 /*
- * radix.h - a table from a 64-bit index to a pointer, as a tree of 64-way nodes.
+ * radix.h - a table from a 64-bit index to a pointer, as a tree.
  *
  *   - Grows and shrinks in height with the largest index in it; an empty one has no node.
  *   - Values are non-NULL pointers.  NULL stands for "nothing here".
- *   - Look-up, insertion and removal take height steps: ceil(bits / 6).
+ *   - Look-up, insertion and removal take a step for six bits of the index and for each four
+ *     more, but hardly any where the last insertion was near.
  *   - Nothing here locks or sleeps.
  */
 #pragma once
@@ -11,7 +12,7 @@
 #include "kernel/lib/types.h"
 
 #define RADIX_BITS  6
-#define RADIX_SLOTS (1U << RADIX_BITS)
+#define RADIX_SLOTS (1U << RADIX_BITS) /* values that lie side by side */
 
 struct radix_node;
 

@@ -55,6 +55,26 @@ set_default_rlimits(struct rlimit *r)
     r[RLIMIT_MEMLOCK] = (struct rlimit){8 * MIB, 8 * MIB};
 }
 
+/* Signal actions have memory of their own: two half pages, not one of three quarters. */
+static struct process *
+process_alloc(void)
+{
+    struct process *p = kzalloc(sizeof(*p));
+
+    if (p != NULL && (p->actions = kzalloc(NSIG * sizeof(*p->actions))) == NULL) {
+        kfree(p);
+        return NULL;
+    }
+    return p;
+}
+
+static void
+process_free(struct process *p)
+{
+    kfree(p->actions);
+    kfree(p);
+}
+
 void
 process_get(struct process *p)
 {
@@ -67,7 +87,7 @@ process_put(struct process *p)
     if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     ASSERT(list_empty(&p->tasks) && list_empty(&p->all_link) && p->exe == NULL);
-    kfree(p);
+    process_free(p);
 }
 
 struct process *
@@ -226,14 +246,14 @@ stacks_fill(unsigned long n, unsigned long part)
 }
 
 /*
- * A sixteenth of the memory for the stacks of processes, half of what Linux allows: the smallest
- * process costs five times its stack, and fork is to say EAGAIN before memory is out.  A quarter
- * for the stacks of all threads, which cost little else.
+ * A thirty-second of the memory for the stacks of processes, half of what Linux allows: the
+ * smallest process costs seven times its stack, and fork is to say EAGAIN before memory is out.
+ * An eighth for the stacks of all threads, which cost little else.
  */
 static bool
 process_limit_reached(void)
 {
-    return stacks_fill(count, 16) || stacks_fill(threads, 4);
+    return stacks_fill(count, 32) || stacks_fill(threads, 8);
 }
 
 /* The next free pid, or 0. proc_lock held. */
@@ -256,7 +276,7 @@ inherit(struct process *p, struct process *parent)
         return;
     }
     memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
-    memcpy(p->actions, parent->actions, sizeof(p->actions));
+    memcpy(p->actions, parent->actions, NSIG * sizeof(*p->actions));
     p->personality = parent->personality;
     p->strace = parent->strace;
     p->nice = parent->nice;
@@ -369,7 +389,7 @@ enter_table(struct process *p, struct process *parent, struct task *t)
 int
 process_create(struct process *parent, void (*entry)(void *), struct task **out)
 {
-    struct process *p = kzalloc(sizeof(*p));
+    struct process *p = process_alloc();
     struct task *t;
 
     if (p == NULL)
@@ -386,7 +406,7 @@ process_create(struct process *parent, void (*entry)(void *), struct task **out)
     p->start_time = clock_now();
     *out = t = task_create(p, entry, NULL);
     if (t == NULL) {
-        kfree(p);
+        process_free(p);
         return -ENOMEM;
     }
 

@@ -63,8 +63,8 @@ struct process {
     struct waitq wait;                 /* parents in wait(): a child changed */
     struct waitq continued;            /* stopped and parked threads sleep here */
 
-    struct sigaction actions[NSIG]; /* P */
-    struct sigpending pending;      /* P */
+    struct sigaction *actions; /* P: NSIG of them; the pointer is constant */
+    struct sigpending pending; /* P */
 
     struct file *exe;                    /* P to change: the program */
     bool did_exec;                       /* P: setpgid by the parent is over */

@@ -16,7 +16,7 @@ from .machine import HostError
 from .memory import PAGE, BadAddress
 
 LIST_MAX = 1 << 22
-RADIX_HEIGHT = 11
+RADIX_HEIGHT = 16
 CODES = {1: "bB", 2: "hH", 4: "iI", 8: "qQ"}
 
 
@@ -207,9 +207,10 @@ class Kernel:
         yield from self._radix_below(tree.root.address, tree.height, 0) if tree.root else ()
 
     def _radix_below(self, node, level, base):
-        for slot, child in enumerate(struct.unpack("<64Q", self.read(node, 512))):
+        slots = 16 if level > 1 else 64
+        for slot, child in enumerate(struct.unpack(f"<{slots}Q", self.read(node, 8 * slots))):
             if child and level > 1:
-                yield from self._radix_below(child, level - 1, base + slot << 6)
+                yield from self._radix_below(child, level - 1, base + slot << (4 if level > 2 else 6))
             elif child:
                 yield base + slot, child
 

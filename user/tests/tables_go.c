@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define MIB    (1UL << 20)
+#define GIB    (1UL << 30)
 #define SIZE   (4 * MIB)
 #define PLACES 8
 
@@ -43,12 +44,16 @@ map(void *where, size_t size)
 int
 main(void)
 {
-    /* A hole with room for all the places, each with tables of its own. */
-    char *hole = mmap(NULL, (PLACES + 1) * 2 * SIZE, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    char *first = (char *)(((uintptr_t)hole + SIZE) / SIZE * SIZE);
+    /*
+     * A hole with room for all the places, each with tables of its own, and all below one table
+     * of the third level: Linux keeps one of those where it could let it go.
+     */
+    size_t room = GIB + (PLACES + 1) * 2 * SIZE;
+    char *hole =
+        mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *first = (char *)(((uintptr_t)hole + GIB) / GIB * GIB);
 
-    MUST(munmap(hole, (PLACES + 1) * 2 * SIZE));
+    MUST(munmap(hole, room));
     touch(map(first, SIZE), SIZE);
     MUST(munmap(first, SIZE));
 
