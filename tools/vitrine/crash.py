@@ -5,7 +5,6 @@ machine stands still after a triple fault or hangs.  All else comes from the mem
 """
 import os
 import re
-import subprocess
 
 from . import check, export, glass, machine, memory, runs, trace, verdict, walk
 from .machine import HostError
@@ -89,25 +88,7 @@ class Death:
 
     def places(self):
         """[(function, file, line)] of where it was, and of the callers; inlined functions apart."""
-        return self.lines_of(self.addresses())
-
-    def lines_of(self, addresses):
-        """[(function, file, line)] of addresses in the kernel's code."""
-        addresses = [f"{address:#x}" for address in addresses if self.in_text(address)]
-        try:
-            told = subprocess.run(["addr2line", "-f", "-i", "-e", self.kernel.elf, *addresses[:CALLERS]], check=True,
-                                  capture_output=True, text=True).stdout.split("\n") if addresses else []
-        except (OSError, subprocess.CalledProcessError):
-            return []
-        found = []
-        for function, place in zip(told[::2], told[1::2]):
-            file, _, line = place.partition(":")
-            if line.split(" ")[0].isdigit():
-                found.append((function, relative(file), int(line.split(" ")[0])))
-        return found
-
-    def in_text(self, address):
-        return self.kernel.symbols["kernel_start"] <= address < self.kernel.symbols["kernel_text_end"]
+        return self.kernel.lines_of(self.addresses()[:CALLERS])
 
     def where(self):
         places = [place for place in self.places() if place[0] not in ("panic", "panic_trap")]
@@ -165,7 +146,7 @@ class Death:
             if kind == ["struct", "spinlock"] and ":" in name and (lock := self.kernel.variable(name)).held:
                 found.append(f"spin lock \"{self.kernel.string(lock.name)}\" is held by CPU {lock.held - 1}"
                              + "".join(f", taken in {name}(), {file}:{line}"
-                                       for name, file, line in self.lines_of([lock.where - 1])[:1]))
+                                       for name, file, line in self.kernel.lines_of([lock.where - 1])[:1]))
         owner = self.kernel.variable("vm_lock").owner
         return found + ([f"vm_lock is held by thread \"{owner.name}\""] if owner else [])
 
@@ -193,13 +174,6 @@ class Death:
             if re.search(pattern, self.message):
                 return [sentence.format(cr2=self.registers.get("CR2", 0))]
         return ["nothing that is known: the lines above are all there is"]
-
-
-def relative(path):
-    """A source file as it is called from the root of the tree, wherever it was built."""
-    parts = os.path.normpath(path).split(os.sep)
-    tails = (os.path.join(*parts[at:]) for at in range(len(parts) - 1, -1, -1))
-    return next((tail for tail in tails if os.sep in tail and os.path.exists(os.path.join(machine.ROOT, tail))), path)
 
 
 def source(file, line):
