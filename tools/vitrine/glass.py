@@ -134,6 +134,8 @@ def show_maps(data):
 # --- walk ------------------------------------------------------------------------------------------------
 
 def walk_address(state, opts):
+    if 1 << 47 <= opts.address < KERNEL_HALF:
+        raise HostError(f"{opts.address:#x} is no address: its bits 47 to 63 are not all the same")
     if opts.pid != "kernel" and opts.address < KERNEL_HALF:
         return walk.explain(state, space_by_pid(state, opts.pid), opts.address)
     root = state.kernel.root if opts.pid == "kernel" else space_by_pid(state, opts.pid).root
@@ -371,8 +373,5 @@ def main(opts):
             if kernel.disturbed:
                 print(f"vm: note: {', '.join(kernel.disturbed)} is held all the time, so what it guards may be half "
                       "changed", file=sys.stderr)
-    try:
-        print(json.dumps(data) if opts.json else "\n".join(show(data)), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print(json.dumps(data) if opts.json else "\n".join(show(data)))
     return 1 if opts.verb == "check" and data["violations"] else 0
