@@ -78,7 +78,7 @@ def test_a_program_that_is_not_position_independent(built, tmp_path):  # pylint:
     (["/glibc", "--add", "/usr/bin/true:/glibc"], "/glibc ended at once, before its first instruction"),
     (["true", "-n", "49"], "from 50 launches on"),
     (["true", "-n", "0"], "'0' is not a number above 0"),
-    (["true", "-o", "/nowhere/page"], "-o /nowhere/page: No such file"),
+    (["true", "-o", "/nowhere/page"], "/nowhere/page: the folder to write to does not exist"),
     (["true", "--add", "/nowhere:/x"], "--add /nowhere:/x: no such file"),
     (["true", "--append", "policy=best"], "policy is one of"),
     (["true", "--", "x"], "vm aslr PROGRAM"),
