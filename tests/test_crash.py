@@ -8,30 +8,11 @@ import shutil
 import subprocess
 
 import pytest
-from test_glass import ROOT, build_folder, vm
+from test_glass import ROOT, Damage, build_folder, vm
 from vitrine import runs, state
 
 PROGRAM = "echo up; read x; busybox truncate -s 10 /tmp/x; x=$(seq 1 100000); ls / >/dev/null; echo alive"
 HALT = 0xFEEBF4FA  # cli; hlt; and again
-
-
-class Broken:
-    """A machine's kernel, and a way to write to its memory."""
-
-    def __init__(self, kernel, folder):
-        self.kernel, self.state, self.folder = kernel, state.State(kernel, folder), folder
-
-    def put(self, va, size, value):
-        self.put_physical(self.kernel.physical(va), size, value)
-
-    def put_physical(self, pa, size, value):
-        with open(os.path.join(self.folder, "ram"), "r+b") as file:
-            file.seek(self.kernel.ram.offset(pa))
-            file.write(value.to_bytes(size, "little"))
-
-    def shell(self):
-        """The space of the program's shell."""
-        return self.state.space_of(max(self.state.processes.items())[1])
 
 
 def bad_list(it):
@@ -74,8 +55,9 @@ def deadlock(it):
 
 def one_reference_less(it):
     """A private page of the shell has lost its reference: seen when it forks, and by the invariants."""
-    anon = next(a for a in it.shell().private.values() if it.state.anon(a).refs == 1)
-    it.put(anon + it.kernel.fields("anon")["refs"][0], 4, 0)
+    shell = it.state.space_of(max(it.state.processes.items())[1])
+    anon = next(a for a in shell.private.values() if it.state.anon(a).refs == 1)
+    it.put(anon + it.field("anon", "refs"), 4, 0)
     return ["assertion failed: a->refs > 0", "in anon_get(), mm/anon.", "ASSERT(a->refs > 0);",
             "cause   what the condition says", "refs is 0, "]
 
@@ -93,7 +75,7 @@ def die(env, plant, *options):
         assert process.stdout.readline() == "up\n"
         folder = runs.find(os.path.join(env["VITRINE_BUILD"], "runs", "latest"))
         with runs.look(folder, "a test") as kernel:
-            wanted = plant(Broken(kernel, folder))
+            wanted = plant(Damage(kernel, folder))
         out, err = process.communicate("\n", timeout=300)
         assert process.returncode == 126, out + err
     return err, wanted, folder

@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_planted import BUGS, Bug, trees  # noqa: F401  (a fixture)
+from test_planted import BUGS, Bug, plant, trees  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "fork_copies_on_write"
@@ -67,19 +67,9 @@ def test_every_row_is_tried():
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistake(trees, vm, monkeypatch, name):  # noqa: F811  pylint: disable=redefined-outer-name
-    """The mistake is said as the table says, and by no earlier row of it."""
-    bug = MISTAKES[name]
-    tree = trees(bug.debug)
-    tree.planted(bug)
-    monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
-    monkeypatch.delenv("DEBUG", raising=False)
-    program, *words = bug.program.split()
-    for seed in range(1, bug.seeds + 1):
-        machine = {"timeout": 120, "seed": seed, "realtime": False, **({"cpus": 2} if bug.sign else {}), **bug.options}
-        run = vm([f"/tests/{program}", *words], **machine)
-        if run.status != 0:
-            break
+def test_mistake(plant, name):  # noqa: F811  pylint: disable=redefined-outer-name
+    """The mistake is said as the table says, and by no other row of it."""
+    run = plant(MISTAKES[name], 2 if name in ("stale TLB", "lost wake-up") else 1)
     assert run.status in (124, 126), f"nothing noticed it: status {run.status}\n{run.err}"
     said = run.err + run.log
     fitting = [cause for pattern, cause in rows() if re.search(pattern, said)]
