@@ -18,7 +18,7 @@ HALT = 0xFEEBF4FA  # cli; hlt; and again
 def bad_list(it):
     """The first free frame is at an address that is none."""
     it.put(it.kernel.variable("mm/frame.c:free_list").at("next"), 8, 0x10)
-    return ["page fault in the kernel at 0x18", "in list_del(), kernel/lib/list.h:", "l->prev->next = l->next;",
+    return ["the kernel used the user address 0x18", "in list_del(), kernel/lib/list.h:", "l->prev->next = l->next;",
             "called from frame_alloc(), mm/frame.c:",
             'spin lock "frames" is held by CPU 0, taken in frame_alloc(), mm/frame.c:',
             "the free list leads to 0x10", "cause   a pointer is NULL, or nearly"]

@@ -17,7 +17,14 @@ DEATHS = "kernel panic|triple fault|the guest reset|hang|the kernel's check of m
 
 # The first that fits the message decides.
 CAUSES = [
-    (r"page fault in the kernel at 0x[0-9a-f]{1,3}\b", "a pointer is NULL, or nearly: a field behind it, at "
+    (r"GS holds", "each way in from user mode has one swapgs, and so has each way out (kernel/arch/entry.asm): not so "
+     "the way in that the calls above began with, or the way out before it"),
+    (r"nobody to handle it", "no function was set for this trap: trap_set_handler() was not called, or with NULL"),
+    (r"in the handler of page faults", "the handler uses what may not be mapped, and nobody can handle that: here at "
+     "{cr2:#x}"),
+    (r"a dirty bit was lost", "somebody cleared or replaced an entry without looking at its dirty bit (take_bits() in "
+     "mm/rmap.c), or the processor remembered the entry as dirty already: a flush is missing"),
+    (r"(in the kernel at|user address) (0x)?[0-9a-f]{1,3}\b", "a pointer is NULL, or nearly: a field behind it, at "
      "{cr2:#x}, was used"),
     (r"outside of uaccess", "the kernel used a pointer that a program gave it: only uaccess may do that"),
     (r"page fault in the kernel", "a pointer is wild or outlived what it pointed to (use after free), or a kernel "
@@ -104,8 +111,9 @@ class Death:
     def unmapped(self):
         """What the processor needs to deliver an exception, and cannot reach: why a fault became a triple fault."""
         root, found = self.registers.get("CR3", 0) & memory.ADDRESS, []
-        if root != self.kernel.root and self.state.owner(root >> 12) != PAGETABLE:
-            found.append(f"CR3 holds {root:#x}, which is the root of no page table")
+        roots = {space.root for space in self.state.spaces if self.state.owner(space.root >> 12) == PAGETABLE}
+        if root not in roots | {self.kernel.root}:
+            return [f"CR3 holds {root:#x}, which is the root of no page table"]
         for name, what in (("RIP", "the code itself"), ("RSP", "the stack"), ("IDT", "the table of exceptions (IDT)"),
                            ("GDT", "the table of segments (GDT)"), ("TR", "the task segment (TSS)")):
             address = self.base(name)
