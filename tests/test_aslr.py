@@ -152,6 +152,17 @@ def test_the_page_shows_the_numbers(shown, measured):
     assert not shown.errors
 
 
+def test_picture_for_the_documentation(shown):
+    """PICTURES=docs/pictures writes it; without it this looks at whether it could be written."""
+    folder = os.environ.get("PICTURES")
+    painted(shown, "places")
+    shown.settle()
+    place = shown.run("(([a, b]) => [a.x, a.y + scrollY, a.width, b.bottom - a.y])"
+                      "(['places', 'spread'].map(id => document.getElementById(id).getBoundingClientRect()))")
+    data = shown.picture(folder and os.path.join(ROOT, folder, "aslr.png"), place)
+    assert data.startswith(b"\x89PNG") and len(data) > 5000
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_each_view_draws(shown, dark):
     shown.dark(dark)
