@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -527,6 +528,27 @@ def test_a_machine_that_gdb_has_let_run(waiting):
         assert rest.count("received signal SIGINT") == 1, rest
     vm(env, "ps")
     assert is_running(folder)
+
+
+def test_each_answers_within_a_second(built, tmp_path):
+    """Of processor time, for other tests may run; while three processes fork and swap.
+
+    On a busy host the look may find no moment without a lock held, and then check may find what is half done.
+    """
+    env = build_folder(built, tmp_path / "build")
+    churn = "echo up; for n in 1 2 3; do (while true; do /tests/more_than_memory 9; done) & done; wait"
+    with subprocess.Popen([ROOT / "vm", "run", *FAMILY, "--", "sh", "-c", churn], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        while not any(p["swapped"] for p in vm(env, "ps", "--json")):
+            assert process.poll() is None
+        for words in ("ps", "maps 4", "walk 4 401000", "frame 1500", "mem", "swap", "faults", "check", "last"):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run([ROOT / "vm", *words.split()], env=env, capture_output=True, text=True, check=False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert done.stdout and (not done.returncode or "held all the time" in done.stderr), done
+            assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1, words
+        process.terminate()
 
 
 def test_output_that_nobody_reads(waiting):
