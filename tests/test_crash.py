@@ -4,6 +4,7 @@ The kernel is broken while it runs: its memory is a file, so a pointer, a page t
 it while the machine stands still.  Then the program goes on, and the kernel comes upon it.
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -112,3 +113,14 @@ def test_an_end_in_order_has_no_page(build):
                               capture_output=True, text=True, check=False)
         assert done.returncode == status and "where   " not in done.stderr
         assert "page" not in vm(build, "last", "--json")
+
+
+def test_a_program_that_takes_all_memory(built, tmp_path):
+    """The kernel goes on, so there is no page; but who was ended, and what helps."""
+    env = build_folder(built, tmp_path / "build")
+    words = ["run", "--mem", "24M", "--", "sh", "-c", "x=$(yes | head -c 40000000)"]
+    done = subprocess.run([ROOT / "vm", *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 137, done
+    assert re.match(r"vm: out of memory: ended process \d+ \(sh\), which had \d+ pages; more of it: ", done.stderr)
+    assert done.stderr.removeprefix("vm: ") in vm(env, "last")

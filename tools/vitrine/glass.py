@@ -9,7 +9,7 @@ import os
 import sys
 from collections import Counter
 
-from . import check, memory, runs, walk
+from . import check, memory, runs, verdict, walk
 from .machine import HostError
 from .memory import ADDRESS, KERNEL_HALF, PAGE
 from .state import AREA_SHIFT, FREE, KMALLOC, PAGETABLE, WRITE, State, region_rights
@@ -335,6 +335,8 @@ def last(folder):
         found["program"] = []
     with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "crash.txt"), encoding="utf-8") as note:
         found["page"] = note.read()
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "kernel.log"), "rb") as log:
+        found["killed"] = verdict.out_of_memory(log.read().decode("utf-8", "replace"))
     found["memory"] = os.path.exists(os.path.join(folder, "ram"))
     return found
 
@@ -351,6 +353,7 @@ def show_last(data):
     else:
         lines.append("the program ended, and the machine was switched off in order"
                      + (f"; exit status {data['status']}" if data["program"] else ""))
+        lines += data.get("killed", [])
     if not data["memory"]:
         return lines + ["its memory is not kept any more"]
     return lines + [f"its memory {'can be looked at' if data['running'] else 'is kept'}: ./vm ps, mem, check ..."]

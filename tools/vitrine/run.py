@@ -256,6 +256,9 @@ class Session:
         if check_failed:
             return End(verdict.KERNEL, f"the kernel's check of memory failed (program status {status})\n" +
                        verdict.last_lines(folder.text("kernel.log")))
+        if status & 0xff == 128 + signal.SIGKILL:
+            for line in verdict.out_of_memory(folder.text("kernel.log")):
+                print(f"vm: {line}", file=sys.stderr)
         return End(status & 0xff)
 
 
