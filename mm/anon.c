@@ -90,6 +90,33 @@ anon_settle(struct anon *a, struct tlb_batch *b)
     kfree(a);
 }
 
+#ifdef DEBUG
+static uint64_t
+sum_of(const struct frame *f)
+{
+    const uint64_t *words = frame_data(f);
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        sum = (sum ^ words[i]) * 0x9e3779b97f4a7c15; /* odd: no change of one word is lost */
+    return sum;
+}
+
+void
+anon_note_slot(struct anon *a)
+{
+    a->sum = sum_of(a->frame);
+}
+
+void
+anon_expect_slot(const struct anon *a)
+{
+    if (sum_of(a->frame) != a->sum)
+        panic("swap: the clean frame at %#lx differs from its slot: a dirty bit was lost",
+              frame_addr(a->frame));
+}
+#endif
+
 uint64_t
 anon_count(void)
 {

@@ -14,9 +14,14 @@ struct anon {
     uint32_t refs;       /* V: table entries (space->private, object->pages) that name it */
     slot_t slot;         /* V: its place on the swap disk, 0: none */
     struct frame *frame; /* V: its frame, NULL: none */
+#ifdef DEBUG
+    uint64_t sum; /* V: of the bytes that its slot was given */
+#endif
 };
 
+#ifndef DEBUG
 STATIC_ASSERT(sizeof(struct anon) == 16);
+#endif
 
 /*
  * anon_alloc - a new anon with one reference and a frame of its own, not mapped yet.
@@ -36,6 +41,27 @@ struct anon *anon_alloc(const struct frame *source) MUST_CHECK;
  */
 void anon_enter_frame(struct anon *a, struct frame *f);
 void anon_leave_frame(struct anon *a, struct tlb_batch *b);
+
+/*
+ * What a kernel with DEBUG=1 does lest a dirty bit be lost; else nothing. V held.
+ *
+ * anon_note_slot - the frame's bytes are now those of the slot.
+ * anon_expect_slot - panics if they are not any more, though the frame is clean.
+ */
+#ifdef DEBUG
+void anon_note_slot(struct anon *a);
+void anon_expect_slot(const struct anon *a);
+#else
+static inline void
+anon_note_slot(struct anon *a UNUSED)
+{
+}
+
+static inline void
+anon_expect_slot(const struct anon *a UNUSED)
+{
+}
+#endif
 
 /*
  * Frees @a if nobody names it any more and its frame is not travelling; else whoever ends

@@ -213,6 +213,7 @@ take_anon_page(struct frame *f, struct turn *t)
     rmap_remove_all(f, &t->tlb);
     f->referenced = false;
     if (!f->dirty && a->slot != 0) {
+        anon_expect_slot(a);
         anon_leave_frame(a, &t->tlb);
         t->freed++;
         return;

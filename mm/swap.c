@@ -271,6 +271,7 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
         }
         if (leave & 1U << i) {
             f->dirty = false;
+            anon_note_slot(a);
             anon_leave_frame(a, &b);
         }
         anon_settle(a, &b);

@@ -78,7 +78,7 @@ def test_a_program_that_is_not_position_independent(built, tmp_path):  # pylint:
     (["/glibc", "--add", "/usr/bin/true:/glibc"], "/glibc ended at once, before its first instruction"),
     (["true", "-n", "49"], "from 50 launches on"),
     (["true", "-n", "0"], "'0' is not a number above 0"),
-    (["true", "-o", "/nowhere/page"], "-o /nowhere/page: No such file"),
+    (["true", "-o", "/nowhere/page"], "/nowhere/page: the folder to write to does not exist"),
     (["true", "--add", "/nowhere:/x"], "--add /nowhere:/x: no such file"),
     (["true", "--append", "policy=best"], "policy is one of"),
     (["true", "--", "x"], "vm aslr PROGRAM"),
@@ -150,6 +150,17 @@ def test_the_page_shows_the_numbers(shown, measured):
     for value, r in shown_r:
         assert float(r) == pytest.approx(data["correlation"][int(value)]["r"], abs=0.0006)
     assert not shown.errors
+
+
+def test_picture_for_the_documentation(shown):
+    """PICTURES=docs/pictures writes it; without it this looks at whether it could be written."""
+    folder = os.environ.get("PICTURES")
+    painted(shown, "places")
+    shown.settle()
+    place = shown.run("(([a, b]) => [a.x, a.y + scrollY, a.width, b.bottom - a.y])"
+                      "(['places', 'spread'].map(id => document.getElementById(id).getBoundingClientRect()))")
+    data = shown.picture(folder and os.path.join(ROOT, folder, "aslr.png"), place)
+    assert data.startswith(b"\x89PNG") and len(data) > 5000
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -4,40 +4,22 @@ The kernel is broken while it runs: its memory is a file, so a pointer, a page t
 it while the machine stands still.  Then the program goes on, and the kernel comes upon it.
 """
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
-from test_glass import ROOT, build_folder, vm
+from test_glass import ROOT, Damage, build_folder, vm
 from vitrine import runs, state
 
 PROGRAM = "echo up; read x; busybox truncate -s 10 /tmp/x; x=$(seq 1 100000); ls / >/dev/null; echo alive"
 HALT = 0xFEEBF4FA  # cli; hlt; and again
 
 
-class Broken:
-    """A machine's kernel, and a way to write to its memory."""
-
-    def __init__(self, kernel, folder):
-        self.kernel, self.state, self.folder = kernel, state.State(kernel, folder), folder
-
-    def put(self, va, size, value):
-        self.put_physical(self.kernel.physical(va), size, value)
-
-    def put_physical(self, pa, size, value):
-        with open(os.path.join(self.folder, "ram"), "r+b") as file:
-            file.seek(self.kernel.ram.offset(pa))
-            file.write(value.to_bytes(size, "little"))
-
-    def shell(self):
-        """The space of the program's shell."""
-        return self.state.space_of(max(self.state.processes.items())[1])
-
-
 def bad_list(it):
     """The first free frame is at an address that is none."""
     it.put(it.kernel.variable("mm/frame.c:free_list").at("next"), 8, 0x10)
-    return ["page fault in the kernel at 0x18", "in list_del(), kernel/lib/list.h:", "l->prev->next = l->next;",
+    return ["the kernel used the user address 0x18", "in list_del(), kernel/lib/list.h:", "l->prev->next = l->next;",
             "called from frame_alloc(), mm/frame.c:",
             'spin lock "frames" is held by CPU 0, taken in frame_alloc(), mm/frame.c:',
             "the free list leads to 0x10", "cause   a pointer is NULL, or nearly"]
@@ -74,8 +56,9 @@ def deadlock(it):
 
 def one_reference_less(it):
     """A private page of the shell has lost its reference: seen when it forks, and by the invariants."""
-    anon = next(a for a in it.shell().private.values() if it.state.anon(a).refs == 1)
-    it.put(anon + it.kernel.fields("anon")["refs"][0], 4, 0)
+    shell = it.state.space_of(max(it.state.processes.items())[1])
+    anon = next(a for a in shell.private.values() if it.state.anon(a).refs == 1)
+    it.put(anon + it.field("anon", "refs"), 4, 0)
     return ["assertion failed: a->refs > 0", "in anon_get(), mm/anon.", "ASSERT(a->refs > 0);",
             "cause   what the condition says", "refs is 0, "]
 
@@ -93,7 +76,7 @@ def die(env, plant, *options):
         assert process.stdout.readline() == "up\n"
         folder = runs.find(os.path.join(env["VITRINE_BUILD"], "runs", "latest"))
         with runs.look(folder, "a test") as kernel:
-            wanted = plant(Broken(kernel, folder))
+            wanted = plant(Damage(kernel, folder))
         out, err = process.communicate("\n", timeout=300)
         assert process.returncode == 126, out + err
     return err, wanted, folder
@@ -130,3 +113,14 @@ def test_an_end_in_order_has_no_page(build):
                               capture_output=True, text=True, check=False)
         assert done.returncode == status and "where   " not in done.stderr
         assert "page" not in vm(build, "last", "--json")
+
+
+def test_a_program_that_takes_all_memory(built, tmp_path):
+    """The kernel goes on, so there is no page; but who was ended, and what helps."""
+    env = build_folder(built, tmp_path / "build")
+    words = ["run", "--mem", "24M", "--", "sh", "-c", "x=$(yes | head -c 40000000)"]
+    done = subprocess.run([ROOT / "vm", *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 137, done
+    assert re.match(r"vm: out of memory: ended process \d+ \(sh\), which had \d+ pages; more of it: ", done.stderr)
+    assert done.stderr.removeprefix("vm: ") in vm(env, "last")

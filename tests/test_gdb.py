@@ -2,11 +2,10 @@
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
+from test_glass import ROOT, build_folder
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "debugging.md").read_text(encoding="utf-8")
 PROMPT = "(gdb) "
 # Says every command before its answer, as gdb does on a terminal; the refusals of gdb do not end it.
@@ -160,8 +159,8 @@ def two_programs():
 
 def test_a_machine_that_runs(session):
     """Processors are gdb's threads; each process is seen from where it sleeps, up to its own code."""
-    commands = ["break-user cow_seen:main", "continue", "info threads", "vm check", "vm at 1 backtrace", "backtrace 1",
-                "vm trace 3", "vm fault"]
+    commands = ["break-user cow_seen:main", "continue", "info threads", "vm check", "vm at 1 backtrace",
+                "vm at 1 thread 2 -- ", "backtrace 1", "vm trace 3", "vm fault"]
     said, everything = session(commands, "--gdb", "--cpus", "2", "--", "cow_seen")
     by = dict(said)
     assert len([line for line in by["info threads"] if "CPU#" in line]) == 2, everything
@@ -174,10 +173,7 @@ def test_a_machine_that_runs(session):
 
 def test_a_run_that_is_over(built, tmp_path):
     """Memory can still be asked, variables and threads that slept; processors cannot."""
-    env = dict(os.environ, VITRINE_NO_BUILD="1", VITRINE_BUILD=str(tmp_path / "build"))
-    (tmp_path / "build").mkdir()
-    for name in ("vitrine.elf", "vitrine.nm", "vitrine.iso", "root.img", "root", "user"):
-        (tmp_path / "build" / name).symlink_to(Path(built) / name)
+    env = build_folder(built, tmp_path / "build")
     run = [ROOT / "vm", "run", "--timeout", "10", "--", "sh", "-c", "kill -STOP $$"]
     assert subprocess.run(run, env=env, check=False).returncode == 124
     commands = ["vm ps", "print init_process->pid", "thread apply all backtrace", "lastwrite &init_process",
@@ -194,3 +190,14 @@ def test_a_run_that_is_over(built, tmp_path):
     assert " as it was at instruction 1400" in by["rewind 14000000"][0], done
     assert by["vm at 1 backtrace"] == ["the machine of this run is over; this takes one that runs: "
                                        "./vm run --gdb -- PROGRAM"], done
+
+
+def test_a_run_whose_memory_is_not_kept(built, tmp_path):
+    """gdb still has the kernel's symbols, and says why there is no more."""
+    env = build_folder(built, tmp_path / "build")
+    subprocess.run([ROOT / "vm", "run", "--", "true"], env=env, check=True)
+    os.unlink(tmp_path / "build" / "runs" / "latest" / "ram")
+    done = subprocess.run([ROOT / "vm", "gdb", "--", "-nx", "-batch", "-ex", "info line kmain", "-ex", "vm ps"],
+                          env=env, capture_output=True, text=True, check=False)
+    assert "The machine of this run is over: " in done.stdout and 'of "kernel/kmain.c"' in done.stdout, done
+    assert "Traceback" not in done.stderr and "has no memory to look at" in done.stderr, done

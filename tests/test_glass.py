@@ -9,7 +9,10 @@ import fcntl
 import json
 import os
 import re
+import resource
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vitrine import check, kernel, machine, memory, runs, state
+from vitrine import check, machine, memory, runs, state
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 16
@@ -28,7 +31,7 @@ PRESENT, SWAPPED, ALONE, NUMBER = 1 << 63, 1 << 62, 1 << 56, (1 << 55) - 1
 def build_folder(built, folder):
     """A build folder of its own, so that the latest run is this test's and no other."""
     folder.mkdir()
-    for name in ("vitrine.elf", "vitrine.nm", "root.img", "types"):
+    for name in ("vitrine.elf", "vitrine.nm", "root.img", "types", "user"):
         os.makedirs(os.path.join(built, "types"), exist_ok=True)
         (folder / name).symlink_to(os.path.join(built, name))
     subprocess.run(["cp", "-a", os.path.join(built, "root"), folder / "root"], check=True)  # --add makes links to it
@@ -309,17 +312,16 @@ def test_afterwards(family):
     assert vm(family.env, "check", "--json")["violations"] == 0
     assert [p["pid"] for p in vm(family.env, "--run", family.folder, "ps", "--json")] == [1]
     assert "there is no process 77" in vm(family.env, "maps", 77, status=125)
+    assert "0xffff80101000 is no address" in vm(family.env, "walk", "kernel", "ffff80101000", status=125)
 
 
 # --- planted damage --------------------------------------------------------------------------------------
 
 class Damage:
-    """A copy of the family's memory that can be written to."""
+    """The memory in a run's folder, which can be written to."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.kernel = kernel.Kernel(memory.Ram(os.path.join(folder, "ram")), os.path.join(folder, "vitrine.elf"))
-        self.state = state.State(self.kernel, folder)
+    def __init__(self, looked, folder):
+        self.kernel, self.state, self.folder = looked, state.State(looked, folder), folder
 
     def put(self, address, size, value):
         """Write a number at an address of the kernel's."""
@@ -448,7 +450,7 @@ def test_check_finds(family, tmp_path, plant):
     for name in ("ram", "vitrine.elf", "swap.img"):
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", family.copy / name, tmp_path / name], check=True)
     assert vm(family.env, "--run", tmp_path, "check", "--json")["violations"] == 0
-    sentence = plant(Damage(tmp_path))
+    sentence = plant(Damage(runs.kernel_of(tmp_path), tmp_path))
     found = vm(family.env, "--run", tmp_path, "check", status=1)
     assert sentence in found, found
 
@@ -488,6 +490,75 @@ def test_a_machine_goes_on(waiting):
     assert not is_running(folder)
     vm(env, "ps")
     assert is_running(folder)
+    code = f"import os, sys; sys.path.insert(0, {str(ROOT / 'tools')!r})\nfrom vitrine import runs\n" \
+           f"with runs.stopped({folder!r}, 'a tool') as pause:\n" \
+           "    pause.monitor._socket.sendall(b'{\"execute\": \"query-version\"}')\n    raise KeyboardInterrupt"
+    assert b"KeyboardInterrupt" in subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).stderr
+    assert is_running(folder)
+
+
+def test_a_monitor_that_falls_silent(waiting):
+    """QEMU answers no more while it is held still: that is said, and the next tool sets it going."""
+    env, folder = waiting
+    with pytest.raises(machine.HostError, match="does not answer any more"), runs.stopped(folder) as pause:
+        pause.monitor._socket.shutdown(socket.SHUT_RDWR)  # pylint: disable=protected-access
+        pause.monitor.command("query-status")
+    assert not is_running(folder)
+    vm(env, "ps")
+    assert is_running(folder)
+
+
+def test_a_machine_that_gdb_has_let_run(waiting):
+    """It is not touched, for gdb would be told of a stop that it did not ask for."""
+    env, folder = waiting
+    with subprocess.Popen([ROOT / "vm", "gdb", "--", "-nx", "-batch", "-ex", "python print('here', flush=True)",
+                           "-ex", "continue"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as debugger:
+        while not is_running(folder):
+            time.sleep(0.1)
+        assert debugger.stdout.readline()
+        while "here" not in debugger.stdout.readline():
+            pass
+        while not is_running(folder):
+            time.sleep(0.1)
+        assert "gdb has let this machine run" in vm(env, "ps", status=125)
+        assert debugger.poll() is None and is_running(folder)
+        debugger.send_signal(signal.SIGINT)
+        rest = debugger.communicate(timeout=120)[0]
+        assert rest.count("received signal SIGINT") == 1, rest
+    vm(env, "ps")
+    assert is_running(folder)
+
+
+def test_each_answers_within_a_second(built, tmp_path):
+    """Of processor time, for other tests may run; while three processes fork and swap.
+
+    On a busy host the look may find no moment without a lock held, and then check may find what is half done.
+    """
+    env = build_folder(built, tmp_path / "build")
+    churn = "echo up; for n in 1 2 3; do (while true; do /tests/more_than_memory 9; done) & done; wait"
+    with subprocess.Popen([ROOT / "vm", "run", *FAMILY, "--", "sh", "-c", churn], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        while not any(p["swapped"] for p in vm(env, "ps", "--json")):
+            assert process.poll() is None
+        for words in ("ps", "maps 4", "walk 4 401000", "frame 1500", "mem", "swap", "faults", "check", "last"):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run([ROOT / "vm", *words.split()], env=env, capture_output=True, text=True, check=False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert done.stdout and (not done.returncode or "held all the time" in done.stderr), done
+            assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1, words
+        process.terminate()
+
+
+def test_output_that_nobody_reads(waiting):
+    """A reader that has seen enough (head) ends a verb quietly."""
+    env, _ = waiting
+    for words in (["mem"], ["live"], ["trace"]):
+        with subprocess.Popen([ROOT / "vm", *words], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as process:
+            process.stdout.close()
+            assert (process.wait(120), process.stderr.read()) == (141, ""), words
 
 
 def test_one_at_a_time(waiting):
@@ -533,6 +604,14 @@ def test_another_kernel(built, tmp_path):
         ram.truncate(24 << 20)
     env = dict(os.environ, VITRINE_NO_BUILD="1")
     assert "does not hold this kernel" in vm(env, "--run", tmp_path, "ps", status=125)
+
+
+def test_without_pyelftools(built, monkeypatch):
+    """The only package beyond the standard library; what is missing is said."""
+    from vitrine import dwarf  # pylint: disable=import-outside-toplevel
+    monkeypatch.setitem(sys.modules, "elftools.elf.elffile", None)
+    with pytest.raises(machine.HostError, match="python3-pyelftools is not installed"):
+        dwarf.parse(os.path.join(built, "vitrine.elf"))
 
 
 def test_types_are_the_compilers(built):

@@ -1,4 +1,5 @@
 """./vm live: what it draws is what memory holds, on any terminal, while memory changes, hangs, is over, is nonsense."""
+import html
 import mmap
 import os
 import random
@@ -9,6 +10,7 @@ import time
 
 import pexpect
 import pytest
+from browser import Browser
 from conftest import ROOT
 from test_glass import build_folder, vm
 from vitrine import glass, live, runs
@@ -61,10 +63,14 @@ class Terminal:
                                    env=dict(env, TERM="xterm", **variables))
         self.text = ""
 
+    def painted(self):
+        """The last whole picture, as it was sent."""
+        whole = [part.split("\x1b[J")[0] for part in self.text.split("\x1b[H")[1:] if "\x1b[J" in part]
+        return whole[-1].replace("\r", "") if whole else ""
+
     def picture(self):
         """The lines of the last whole picture, without colours."""
-        whole = [part.split("\x1b[J")[0] for part in self.text.split("\x1b[H")[1:] if "\x1b[J" in part]
-        return re.sub(r"\x1b\[[\d;]*[mK]", "", whole[-1]).replace("\r", "").split("\n") if whole else []
+        return re.sub(r"\x1b\[[\d;]*[mK]", "", self.painted()).split("\n") if self.painted() else []
 
     def until(self, fits):
         """The first picture from now on that fits."""
@@ -264,3 +270,38 @@ def test_a_machine_that_has_not_begun(env):
         assert terminal.end()[0] == 0
     finally:
         stop(process)
+
+
+def as_page(painted):
+    """A picture of exact colours as HTML."""
+    first, *rest = re.split(r"\x1b\[([\d;]*)m", painted.replace("\x1b[K", ""))
+    body = html.escape(first)
+    for codes, text in zip(rest[::2], rest[1::2]):
+        ground = re.match(r"48;2;(\d+;\d+;\d+);38;5;(16|231)$", codes)
+        assert ground or codes == "0", codes
+        style = f"background: rgb({ground[1].replace(';', ',')}); color: #{'000' if ground[2] == '16' else 'fff'}" \
+            if ground else ""
+        body += f'<span style="{style}">{html.escape(text)}</span>'
+    return '<!doctype html><meta charset="utf-8"><body style="margin: 0; background: #111; color: #ddd">' \
+           f'<pre style="margin: 0; padding: 12px; font: 14px/1.25 monospace; width: max-content">{body}</pre>'
+
+
+def test_picture_for_the_documentation(env, tmp_path):
+    """PICTURES=docs/pictures writes it; without it this looks at whether it could be written."""
+    folder = os.environ.get("PICTURES")
+    process = start(env, "--", "sh", "-c", "echo ready; x=$(seq 1 900000); mkfifo /tmp/f; "
+                    "(y=$(seq 1 1200000); read z </tmp/f) & read line")
+    assert process.stdout.readline() == b"ready\n"
+    terminal = Terminal(env, (32, 110), COLORTERM="truecolor")
+    swapped = r"  [1-9]\d*K +\d+K  sh -c"  # and the size of the tables
+    terminal.until(lambda p: is_whole(p) and (not folder or sum(bool(re.search(swapped, line)) for line in p) > 1))
+    (tmp_path / "live.html").write_text(as_page(terminal.painted()), encoding="utf-8")
+    assert terminal.end()[0] == 0
+    stop(process)
+    browser = Browser(tmp_path)
+    browser.open(tmp_path / "live.html")
+    place = browser.wait("(b => b && [b.x, b.y, b.width, b.height])(document.querySelector('pre')?."
+                         "getBoundingClientRect())")
+    data = browser.picture(folder and os.path.join(ROOT, folder, "live.png"), place)
+    browser.close()
+    assert data.startswith(b"\x89PNG") and len(data) > 5000

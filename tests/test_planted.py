@@ -164,20 +164,29 @@ def trees(request, built, tmp_path_factory):
     return tree
 
 
+@pytest.fixture
+def plant(trees, vm, monkeypatch):
+    """plant(bug, cpus) -> the first run with it that does not end well, or else the last one."""
+    def run_with(bug, cpus):
+        tree = trees(bug.debug)
+        tree.planted(bug)
+        monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
+        monkeypatch.delenv("DEBUG", raising=False)
+        program, *words = bug.program.split()
+        for seed in range(1, bug.seeds + 1):
+            machine = {"cpus": cpus, "timeout": 120, "seed": seed, "realtime": False, **bug.options}
+            run = vm([f"/tests/{program}", *words], **machine)
+            if run.status != 0:
+                break
+        return run
+
+    return run_with
+
+
 @pytest.mark.parametrize("name", BUGS)
-def test_planted(trees, vm, monkeypatch, name):
+def test_planted(plant, name):
     """The bug is noticed, and not by something else."""
-    bug = BUGS[name]
-    tree = trees(bug.debug)
-    tree.planted(bug)
-    monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
-    monkeypatch.delenv("DEBUG", raising=False)
-    program, *words = bug.program.split()
-    for seed in range(1, bug.seeds + 1):
-        machine = {"cpus": 2, "timeout": 120, "seed": seed, "realtime": False, **bug.options}
-        run = vm([f"/tests/{program}", *words], **machine)
-        said = run.out + run.err + run.log
-        if run.status != 0:
-            assert re.search(bug.sign, said), f"not what was to be noticed, {bug.sign}:\n{said[-4000:]}"
-            return
-    pytest.fail(f"nothing noticed it\n{said}")
+    run = plant(BUGS[name], 2)
+    said = run.out + run.err + run.log
+    assert run.status != 0, f"nothing noticed it\n{said}"
+    assert re.search(BUGS[name].sign, said), f"not what was to be noticed, {BUGS[name].sign}:\n{said[-4000:]}"

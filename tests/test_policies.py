@@ -283,6 +283,15 @@ def test_text(built):  # pylint: disable=unused-argument
     assert re.search(r"child processes, with [\d,]{4,} accesses", command("--", "sh", "-c", "ls | wc; true"))
 
 
+def test_its_errors_are_heard_once(built):  # pylint: disable=unused-argument
+    """Of several runs of the program only the first one's complaints come through."""
+    words = ["--mem", "16M", "--policy", "fifo", "--policy", "lru"]
+    done = subprocess.run([f"{ROOT}/vm", "policies", *words, "--", "sh", "-c", "echo once >&2; exec patterns loop 4"],
+                          capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+                          env=dict(os.environ, VITRINE_NO_BUILD="1"))
+    assert done.stderr == "once\n" and "fifo" in done.stdout
+
+
 REFUSALS = [
     ([], "no program to run: vm policies [options] [--] PROGRAM"),
     (["--mem", "8M", "true"], "'8M' is not a number of MiB, of which the kernel needs 16"),

@@ -1,26 +1,22 @@
 """vm lastwrite, vm rewind: a run done again tells who stored where, and has the memory of any moment."""
-import os
+import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
+from test_glass import ROOT, build_folder
+from vitrine import machine, replay
 
-ROOT = Path(__file__).resolve().parent.parent
 SET_MODE = ["sh", "-c", "echo 1 > /proc/sys/vm/overcommit_memory; echo 2 > /proc/sys/vm/overcommit_memory"]
 
 
 @pytest.fixture
 def command(built, tmp_path):
     """command(*words) -> what ./vm says, in a build folder of this test's own."""
-    build = tmp_path / "build"
-    build.mkdir()
-    for name in ("vitrine.elf", "vitrine.nm", "vitrine.iso", "root.img", "root", "user", "types"):
-        (build / name).symlink_to(Path(built) / name)
-    env = dict(os.environ, VITRINE_NO_BUILD="1", VITRINE_BUILD=str(build))
+    env = build_folder(built, tmp_path / "build")
 
-    def run(*words, status=0):
-        done = subprocess.run([ROOT / "vm", *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    def run(*words, status=0, stdin=""):
+        done = subprocess.run([ROOT / "vm", *words], env=env, cwd=tmp_path, input=stdin, capture_output=True, text=True,
                               check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -64,6 +60,49 @@ def test_of_a_process(command):
     stack = re.search(r"-(\w+) +rw-p .*\[stack\]", command("maps", pid))[1]
     said = command("lastwrite", "--pid", pid, f"{int(stack, 16) - 8:x}")
     assert re.search(r"physical 0x\w+, frame \d+: \d+ stores? in \d+ instructions", said)
+
+
+def test_what_a_run_gave_is_left_alone(command, tmp_path):
+    """Done again, it neither writes its log and files once more nor says anything."""
+    command("run", "--log", "log", "--get", "/etc/passwd:copy", "--", "sh", "-c", "echo said >&2")
+    log = (tmp_path / "log").read_bytes()
+    (tmp_path / "copy").write_text("mine")
+    assert "said" not in command("lastwrite", "mm/commit.c:mode")
+    assert log and (tmp_path / "log").read_bytes() == log and (tmp_path / "copy").read_text() == "mine"
+
+
+def test_a_run_that_does_not_repeat(command):
+    """It had input, which is not there any more: the answer comes with a warning, and without one otherwise."""
+    command("run", "--", "sh", "-c", "read x; seq 1 $x", stdin="1000\n")
+    command("run", "--", "true")
+    assert "did not repeat" in command("--run", "1", "lastwrite", "mm/commit.c:mode")
+    assert "did not repeat" not in command("--run", "2", "lastwrite", "mm/commit.c:mode")
+
+
+def test_it_may_take_longer(command, tmp_path):
+    """The time limit of a run that came to an end in time is not one for doing it again."""
+    command("run", "--timeout", "100", "--", "true")
+    note = tmp_path / "build" / "runs" / "latest" / "arguments"
+    note.write_text(note.read_text().replace('"100"', '"0.2"'))
+    assert "0 stores" in command("lastwrite", "mm/commit.c:mode")
+
+
+def test_a_folder_that_is_gone(command, tmp_path):
+    command("run", "--", "true")
+    note = tmp_path / "build" / "runs" / "latest" / "arguments"
+    note.write_text(json.dumps(dict(json.loads(note.read_text()), cwd="/nowhere")))
+    assert "was started, /nowhere: No such file" in command("lastwrite", "fault_total", status=125)
+
+
+def test_a_plugin_that_cannot_be_made(tmp_path, monkeypatch):
+    """No compiler, or one that complains."""
+    monkeypatch.setattr(machine, "BUILD", str(tmp_path))
+    (tmp_path / "bad.c").write_text("int f(void) { return nothing; }\n")
+    for compiler, says in (("no-such-cc", "no-such-cc is not installed"), ("gcc", "bad.c could not be compiled:")):
+        monkeypatch.setenv("CC", compiler)
+        with pytest.raises(machine.HostError, match=says):
+            replay.plugin(str(tmp_path / "bad.c"))
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.c"]
 
 
 REFUSALS = [

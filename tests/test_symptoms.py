@@ -3,13 +3,16 @@ import re
 from pathlib import Path
 
 import pytest
-from test_planted import BUGS, Bug, trees  # noqa: F401  (a fixture)
+from test_planted import BUGS, SMALL, SWAP, Bug, plant, trees  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = "fork_copies_on_write"
 GETPID = "int64_t\nsys_getpid(const uint64_t a[6])\n{\n"
 LOAD = "    write_cr3(pt != NULL ? pt->root"
 FREE_ROOT = "    frame_free(frame_of(pt->root));\n"
+HANDLER = "    vaddr_t va = read_cr2();\n    unsigned access"
+DIRTY = "    if ((e.bits & PTE_D) && f->owner == FRAME_ANON)\n        f->dirty = true;\n"
+SYSCALL = "    swapgs\n    mov [gs:CPU_USER_RSP], rsp\n"
 CLEANUP = "    kfree(x->path);\n    file_put(x->file);\n    file_put(x->script);\n    kfree(x);\n"
 SPACE_LOCK = "    mutex_lock(&s->lock);\n    f->region = space_find"
 DEEP = ("static int64_t\ndeep(int n)\n{\n    volatile char room[256];\n\n    room[n % 256] = 1;\n"
@@ -28,6 +31,14 @@ def twice(file, text):
 # What the table calls the cause -> the mistake.
 MISTAKES = {
     "bad CR3": Bug("mm/pagetable.c", LOAD, LOAD + " + PAGE_SIZE", PROGRAM, ""),
+    "unmapped IDT": Bug("kernel/arch/vectors.c", ".base = (uint64_t)idt",
+                        ".base = (uint64_t)idt + (1 << 30)", PROGRAM, ""),
+    "null handler": Bug("kernel/proc/usertrap.c", "trap_set_handler(TRAP_PF, on_page_fault)",
+                        "trap_set_handler(TRAP_PF, true ? NULL : on_page_fault)", PROGRAM, ""),
+    "recursive fault": Bug("kernel/proc/usertrap.c", HANDLER,
+                           "    volatile int *nothing = (void *)(tf->vector - TRAP_PF + 8);\n\n    *nothing = 1;\n"
+                           + HANDLER, PROGRAM, ""),
+    "swapgs": Bug("kernel/arch/entry.asm", SYSCALL, SYSCALL.replace("    swapgs\n", ""), PROGRAM, ""),
     "null pointer": in_getpid("    if (*(volatile int *)((uint64_t)current_task()->tid << 4) == 1)\n"
                               "        return 1;\n"),
     "stack overflow": in_getpid("    if (deep(1000) == 1)\n        return 0;\n", DEEP),
@@ -36,6 +47,7 @@ MISTAKES = {
                           PROGRAM, ""),
     "reference count": Bug("mm/clone.c", "            anon_get(to[k]);\n", "", PROGRAM, ""),
     "stale TLB": BUGS["tables"],
+    "lost dirty bit": Bug("mm/rmap.c", DIRTY, "", SWAP, "", SMALL, debug=True),
     "deadlock with itself, spin lock": in_getpid("    spin_lock(&proc_lock);\n    spin_lock(&proc_lock);\n"),
     "deadlock with itself, mutex": Bug("mm/fault.c", SPACE_LOCK, "    mutex_lock(&s->lock);\n" + SPACE_LOCK,
                                        PROGRAM, ""),
@@ -67,19 +79,9 @@ def test_every_row_is_tried():
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistake(trees, vm, monkeypatch, name):  # noqa: F811  pylint: disable=redefined-outer-name
-    """The mistake is said as the table says, and by no earlier row of it."""
-    bug = MISTAKES[name]
-    tree = trees(bug.debug)
-    tree.planted(bug)
-    monkeypatch.setenv("VITRINE_BUILD", str(tree.build))
-    monkeypatch.delenv("DEBUG", raising=False)
-    program, *words = bug.program.split()
-    for seed in range(1, bug.seeds + 1):
-        machine = {"timeout": 120, "seed": seed, "realtime": False, **({"cpus": 2} if bug.sign else {}), **bug.options}
-        run = vm([f"/tests/{program}", *words], **machine)
-        if run.status != 0:
-            break
+def test_mistake(plant, name):  # noqa: F811  pylint: disable=redefined-outer-name
+    """The mistake is said as the table says, and by no other row of it."""
+    run = plant(MISTAKES[name], 2 if name in ("stale TLB", "lost wake-up") else 1)
     assert run.status in (124, 126), f"nothing noticed it: status {run.status}\n{run.err}"
     said = run.err + run.log
     fitting = [cause for pattern, cause in rows() if re.search(pattern, said)]

@@ -28,7 +28,6 @@
 #define MSR_CSTAR          0xc0000083
 #define MSR_SFMASK         0xc0000084
 #define MSR_FS_BASE        0xc0000100
-#define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102 /* inside the kernel: the user's, until the next SWAPGS */
 
 #define EFER_SCE 1UL

@@ -12,6 +12,8 @@
 
 #define CPU_MAX 8
 
+#define MSR_GS_BASE 0xc0000101 /* what GS points to: in the kernel struct cpu */
+
 struct thread;
 struct pagetable;
 

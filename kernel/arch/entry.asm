@@ -10,7 +10,7 @@
 ; GS is the kernel's inside and the user's outside; whether to swap is decided by
 ; the saved CS.  NMI, #DF and #MC may strike where that rule does not hold, before
 ; an entry's SWAPGS or behind an exit's, so they have stacks of their own, find
-; struct cpu at the top of those, and put GS back as it was.
+; struct cpu at the top of those, and put GS back as it was; trap_paranoid is told what it was.
 ;
 ; Sources: Intel SDM vol. 3A 6.14 "Exception and Interrupt Handling in 64-bit Mode",
 ; vol. 2B SYSCALL and SYSRET; System V ABI AMD64 A.2.1.
@@ -180,6 +180,9 @@ paranoid_entry:
     wrmsr
     xor ebp, ebp
     mov rdi, rsp
+    mov rsi, r12
+    shl rsi, 32
+    or rsi, rbx
     call trap_paranoid
     mov ecx, MSR_GS_BASE
     mov eax, ebx

@@ -4,8 +4,8 @@
  * Four ways in, which entry.asm tells apart by the saved CS and the vector:
  *
  *     trap_user      from user mode; handlers of exceptions run with interrupts on
- *     trap_kernel    from kernel mode; only #PF has a handler there, all else is
- *                    mended by a fix-up of uaccess.asm or is a panic
+ *     trap_kernel    from kernel mode; only #PF has a handler there, and that only for
+ *                    uaccess.asm; all else is mended by a fix-up of it or is a panic
  *     trap_paranoid  NMI, #DF, #MC on their own stacks
  *     trap_bad_iret  the way out failed because of what the user's frame says
  *
@@ -25,7 +25,7 @@
 /* Called by entry.asm. */
 void trap_user(struct trapframe *tf);
 void trap_kernel(struct trapframe *tf);
-void trap_paranoid(struct trapframe *tf);
+void trap_paranoid(struct trapframe *tf, uint64_t gs);
 struct trapframe *trap_bad_iret(struct trapframe *tf);
 
 static void
@@ -147,6 +147,36 @@ trap_user(struct trapframe *tf)
     h(tf);
 }
 
+/* Without struct cpu nothing works, panic() neither: GS must hold it by now. */
+static void NORETURN
+panic_gs(const struct trapframe *tf, uint64_t gs)
+{
+    panic_trap(tf,
+               "GS holds %#lx, not this CPU's struct cpu: a swapgs is missing or one too many",
+               gs);
+}
+
+/*
+ * A page fault that is no uaccess's is a mistake of the kernel's.  It is told here, before the
+ * handler is called: the mistake may be the handler's own, and it would come here without end.
+ */
+static void NORETURN
+panic_page_fault(const struct trapframe *tf)
+{
+    uint64_t va = read_cr2(), gs = rdmsr(MSR_GS_BASE), offset;
+    const char *name = symbol_find(tf->rip, &offset);
+
+    if (gs < KERNEL_HALF) {
+        __asm__ volatile("swapgs" ::: "memory");
+        panic_gs(tf, gs);
+    }
+    if (name != NULL && name == symbol_find((uint64_t)handlers[TRAP_PF], &offset))
+        panic_trap(tf, "page fault in the handler of page faults, at %#lx", va);
+    if (va < USER_TOP)
+        panic_trap(tf, "the kernel used the user address %#lx outside of uaccess", va);
+    panic_trap(tf, "page fault in the kernel at %#lx", va);
+}
+
 /*
  * CR2 stays what it is until the handler sleeps: interrupt handlers do not fault, and nothing
  * preempts the kernel.
@@ -154,11 +184,10 @@ trap_user(struct trapframe *tf)
 static void
 kernel_page_fault(struct trapframe *tf)
 {
-    if (handlers[TRAP_PF] == NULL) {
-        if (!trap_fixup(tf))
-            panic_trap(tf, "page fault in the kernel at %#lx", read_cr2());
-        return;
-    }
+    if (!trap_is_uaccess(tf) || read_cr2() >= USER_TOP)
+        panic_page_fault(tf);
+    if (handlers[TRAP_PF] == NULL)
+        panic_trap(tf, "page fault in the kernel, and nobody to handle it");
     if (tf->rflags & RFLAGS_IF)
         __asm__ volatile("sti" ::: "memory");
     handlers[TRAP_PF](tf);
@@ -189,7 +218,7 @@ looks_like_overflow(const struct trapframe *tf)
 }
 
 void
-trap_paranoid(struct trapframe *tf)
+trap_paranoid(struct trapframe *tf, uint64_t gs)
 {
     if (tf->vector == TRAP_NMI && panic_in_progress())
         ap_stop_here(tf);
@@ -197,6 +226,8 @@ trap_paranoid(struct trapframe *tf)
         handlers[tf->vector](tf);
         return;
     }
+    if (tf->vector == TRAP_DF && !trap_from_user(tf) && gs != (uint64_t)this_cpu())
+        panic_gs(tf, gs);
     if (tf->vector == TRAP_DF && looks_like_overflow(tf))
         panic_trap(tf, "kernel stack overflow (double fault)");
     panic_trap(tf, "%s", trap_name(tf->vector));

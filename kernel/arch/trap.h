@@ -82,8 +82,9 @@ typedef void (*trap_handler)(struct trapframe *tf);
  *
  *   - Interrupts: called with interrupts off, must not sleep.
  *   - Exceptions of user mode: called with interrupts on, may sleep.
- *   - #PF is the only one that is also called for kernel mode, with interrupts as they were
- *     before the fault.  It reads CR2 before it does anything that may sleep.
+ *   - #PF is the only one that is also called for kernel mode: for uaccess and addresses below
+ *     USER_TOP, with interrupts as they were before the fault.  It reads CR2 before it does
+ *     anything that may sleep.
  *   - NMI, #MC: on a small stack of their own, with interrupts off.
  *
  * Exceptions without a handler panic.

@@ -93,16 +93,10 @@ static void
 kernel_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
 {
     struct thread *t = current_thread();
+    bool hopeless =
+        t->space == NULL || this_cpu()->irq_off_depth > 0 || !(tf->rflags & RFLAGS_IF);
 
-    if (t->space == NULL || va >= USER_TOP || this_cpu()->irq_off_depth > 0 ||
-        !(tf->rflags & RFLAGS_IF)) {
-        if (va < USER_TOP && trap_fixup(tf))
-            return;
-        panic_trap(tf, "page fault in the kernel at %#lx", va);
-    }
-    if (!trap_is_uaccess(tf))
-        panic_trap(tf, "the kernel used the user address %#lx outside of uaccess", va);
-    if (vm_fault(t->space, va, access | FAULT_ERROR(tf->error)) != FAULT_DONE)
+    if (hopeless || vm_fault(t->space, va, access | FAULT_ERROR(tf->error)) != FAULT_DONE)
         (void)trap_fixup(tf);
 }
 

@@ -13,7 +13,9 @@ import sys
 from collections import Counter
 
 from . import machine, report, verdict
+from .glass import table
 from .machine import HostError
+from .policies import write
 
 NAMES = ("program", "heap", "libraries", "mappings", "stack", "arguments")
 GAP = "heap from program"  # not a region: how far the one is from the other
@@ -130,24 +132,18 @@ def relation(pair, chance):
     return "unrelated" if abs(pair["r"]) < chance else "the one tells about the other"
 
 
-def table(rows):
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(cell.ljust(width) if n in (0, len(widths) - 1) else cell.rjust(width)
-                      for n, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
-
-
 def text(data):
     """The lines that a person reads."""
     rows = [["PLACE", "LOWEST", "HIGHEST", "STEP", "SEEN", "BITS", "SURELY", ""]]
     for name, r in data["regions"].items():
-        rows.append([name, f"{r['low']:x}", f"{r['high']:x}", str(r["step"] or "-"), str(r["distinct"]),
+        rows.append([name, f"{r['low']:x}", f"{r['high']:x}", r["step"] or "-", r["distinct"],
                      f"{r['bits']:.2f} ± {r['error']:.2f}" if r["step"] else "0", f">= {r['surely']:.1f}", remark(r)])
-    lines = [f"{data['program']}, {data['launches']} launches in one machine", "", *table(rows),
+    lines = [f"{data['program']}, {data['launches']} launches in one machine", "", *table(rows, left=(0,)),
              f"not in this program: {', '.join(data['absent'])}", "",
              "BITS are of the span of the launches, in steps; SURELY, what pairs of equal places allow to say (95 %)",
              "", "correlation; chance alone gives up to ±" + f"{data['chance']:.2f}"]
     return lines + table([[f"{p['a']}, {p['b']}", "-" if p["r"] is None else f"{p['r']:+.3f}",
-                           relation(p, data["chance"])] for p in data["correlation"]])
+                           relation(p, data["chance"])] for p in data["correlation"]], left=(0,))
 
 
 def page(data):
@@ -164,15 +160,9 @@ def main(opts):
     if not LEAST <= opts.count <= MOST:
         raise HostError(f"-n {opts.count}: from {LEAST} launches on there is something to tell, and up to {MOST} it "
                         "does not take too long")
-    if opts.output:
-        try:
-            open(opts.output, "a", encoding="utf-8").close()
-        except OSError as error:
-            raise HostError(f"-o {opts.output}: {error.strerror}") from error
     data = {"program": opts.target, "append": opts.append, **analyse(launches(opts))}
     print(json.dumps(data) if opts.json else "\n".join(text(data)))
     if opts.output:
-        with open(opts.output, "w", encoding="utf-8") as file:
-            file.write(page(data))
+        write(opts.output, page(data))
         print(f"vm: {os.path.relpath(opts.output)}", file=sys.stderr)
     return 0

@@ -9,7 +9,7 @@ from collections import Counter
 from . import memory
 from .machine import HostError
 from .memory import ADDRESS, DIRTY, NO_EXECUTE, PAGE, USER
-from .state import ANON, EXEC, FREE, OBJECT, PAGETABLE, WRITE, ZERO
+from .state import ANON, AREA_SHIFT, EXEC, FREE, OBJECT, PAGETABLE, WRITE, ZERO
 
 SHOWN = 100  # violations that are kept: one mistake can break them all
 
@@ -253,7 +253,7 @@ class Check:
             self.expect(used, 5, f"{state.slot_name(slot)} is used by an anon, and not marked so")
             self.expect(len(anons) == 1, 5, f"{state.slot_name(slot)} belongs to {len(anons)} anons")
         for area in state.areas:
-            mine = sum(slot >> 28 == area.number for slot in owners)
+            mine = sum(slot >> AREA_SHIFT == area.number for slot in owners)
             marked = bin(area.bits & (1 << area.pages) - 1).count("1") - (area.pages - area.usable)
             self.expect(mine == area.used, 5, f"{area.name}: {mine} slots are used, {area.used} counted")
             self.expect(marked == area.used, 5, f"{area.name}: {marked} slots are marked used, {area.used} counted")

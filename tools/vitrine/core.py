@@ -15,7 +15,7 @@ import tempfile
 from . import image, machine
 from .machine import HostError
 
-PT_INTERP, PT_NOTE = 3, 4
+PT_LOAD, PT_INTERP, PT_NOTE = 1, 3, 4
 NT_AUXV, NT_FILE = 6, 0x46494C45
 AT_PHDR = 3
 DUMPED = re.compile(r"core dumped to (/.*?)(?:, cut short \(error \d+\))?\r?$", re.M)

@@ -5,7 +5,6 @@ machine stands still after a triple fault or hangs.  All else comes from the mem
 """
 import os
 import re
-import subprocess
 
 from . import check, export, glass, machine, memory, runs, trace, verdict, walk
 from .machine import HostError
@@ -18,7 +17,14 @@ DEATHS = "kernel panic|triple fault|the guest reset|hang|the kernel's check of m
 
 # The first that fits the message decides.
 CAUSES = [
-    (r"page fault in the kernel at 0x[0-9a-f]{1,3}\b", "a pointer is NULL, or nearly: a field behind it, at "
+    (r"GS holds", "each way in from user mode has one swapgs, and so has each way out (kernel/arch/entry.asm): not so "
+     "the way in that the calls above began with, or the way out before it"),
+    (r"nobody to handle it", "no function was set for this trap: trap_set_handler() was not called, or with NULL"),
+    (r"in the handler of page faults", "the handler uses what may not be mapped, and nobody can handle that: here at "
+     "{cr2:#x}"),
+    (r"a dirty bit was lost", "somebody cleared or replaced an entry without looking at its dirty bit (take_bits() in "
+     "mm/rmap.c), or the processor remembered the entry as dirty already: a flush is missing"),
+    (r"(in the kernel at|user address) (0x)?[0-9a-f]{1,3}\b", "a pointer is NULL, or nearly: a field behind it, at "
      "{cr2:#x}, was used"),
     (r"outside of uaccess", "the kernel used a pointer that a program gave it: only uaccess may do that"),
     (r"page fault in the kernel", "a pointer is wild or outlived what it pointed to (use after free), or a kernel "
@@ -89,25 +95,7 @@ class Death:
 
     def places(self):
         """[(function, file, line)] of where it was, and of the callers; inlined functions apart."""
-        return self.lines_of(self.addresses())
-
-    def lines_of(self, addresses):
-        """[(function, file, line)] of addresses in the kernel's code."""
-        addresses = [f"{address:#x}" for address in addresses if self.in_text(address)]
-        try:
-            told = subprocess.run(["addr2line", "-f", "-i", "-e", self.kernel.elf, *addresses[:CALLERS]], check=True,
-                                  capture_output=True, text=True).stdout.split("\n") if addresses else []
-        except (OSError, subprocess.CalledProcessError):
-            return []
-        found = []
-        for function, place in zip(told[::2], told[1::2]):
-            file, _, line = place.partition(":")
-            if line.split(" ")[0].isdigit():
-                found.append((function, relative(file), int(line.split(" ")[0])))
-        return found
-
-    def in_text(self, address):
-        return self.kernel.symbols["kernel_start"] <= address < self.kernel.symbols["kernel_text_end"]
+        return self.kernel.lines_of(self.addresses()[:CALLERS])
 
     def where(self):
         places = [place for place in self.places() if place[0] not in ("panic", "panic_trap")]
@@ -123,8 +111,9 @@ class Death:
     def unmapped(self):
         """What the processor needs to deliver an exception, and cannot reach: why a fault became a triple fault."""
         root, found = self.registers.get("CR3", 0) & memory.ADDRESS, []
-        if root != self.kernel.root and self.state.owner(root >> 12) != PAGETABLE:
-            found.append(f"CR3 holds {root:#x}, which is the root of no page table")
+        roots = {space.root for space in self.state.spaces if self.state.owner(space.root >> 12) == PAGETABLE}
+        if root not in roots | {self.kernel.root}:
+            return [f"CR3 holds {root:#x}, which is the root of no page table"]
         for name, what in (("RIP", "the code itself"), ("RSP", "the stack"), ("IDT", "the table of exceptions (IDT)"),
                            ("GDT", "the table of segments (GDT)"), ("TR", "the task segment (TSS)")):
             address = self.base(name)
@@ -165,7 +154,7 @@ class Death:
             if kind == ["struct", "spinlock"] and ":" in name and (lock := self.kernel.variable(name)).held:
                 found.append(f"spin lock \"{self.kernel.string(lock.name)}\" is held by CPU {lock.held - 1}"
                              + "".join(f", taken in {name}(), {file}:{line}"
-                                       for name, file, line in self.lines_of([lock.where - 1])[:1]))
+                                       for name, file, line in self.kernel.lines_of([lock.where - 1])[:1]))
         owner = self.kernel.variable("vm_lock").owner
         return found + ([f"vm_lock is held by thread \"{owner.name}\""] if owner else [])
 
@@ -193,13 +182,6 @@ class Death:
             if re.search(pattern, self.message):
                 return [sentence.format(cr2=self.registers.get("CR2", 0))]
         return ["nothing that is known: the lines above are all there is"]
-
-
-def relative(path):
-    """A source file as it is called from the root of the tree, wherever it was built."""
-    parts = os.path.normpath(path).split(os.sep)
-    tails = (os.path.join(*parts[at:]) for at in range(len(parts) - 1, -1, -1))
-    return next((tail for tail in tails if os.sep in tail and os.path.exists(os.path.join(machine.ROOT, tail))), path)
 
 
 def source(file, line):

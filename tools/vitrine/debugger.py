@@ -37,12 +37,6 @@ def socket_of(folder):
     return short
 
 
-def kernel_of(folder):
-    """The ELF file of the kernel that a run had."""
-    kept = os.path.join(folder, "vitrine.elf")
-    return kept if os.path.exists(kept) else machine.KERNEL
-
-
 def main(opts):
     """Hand over to gdb, which takes this process's place."""
     if shutil.which("gdb") is None:
@@ -54,4 +48,4 @@ def main(opts):
     for number in (signal.SIGPIPE, signal.SIGTTOU):
         signal.signal(number, signal.SIG_DFL)  # what we ignore gdb would too
     os.execvp("gdb", ["gdb", "-q", "-iex", "set debuginfod enabled off", "-iex", f"directory {machine.ROOT}",
-                      kernel_of(folder), "-x", COMMANDS, *opts.program])
+                      runs.elf_of(folder), "-x", COMMANDS, *opts.program])

@@ -151,7 +151,10 @@ def base_type(die):
 
 def parse(elf):
     """{structs, enums, variables, symbols} of an ELF file."""
-    from elftools.elf.elffile import ELFFile  # pylint: disable=import-outside-toplevel
+    try:
+        from elftools.elf.elffile import ELFFile  # pylint: disable=import-outside-toplevel
+    except ImportError as error:
+        raise HostError("python3-pyelftools is not installed (make setup)") from error
     with open(elf, "rb") as file:
         image, reader = ELFFile(file), Reader()
         if not image.has_dwarf_info() or image.get_section_by_name(".symtab") is None:

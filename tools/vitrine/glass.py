@@ -9,7 +9,7 @@ import os
 import sys
 from collections import Counter
 
-from . import check, memory, runs, walk
+from . import check, memory, runs, verdict, walk
 from .machine import HostError
 from .memory import ADDRESS, KERNEL_HALF, PAGE
 from .state import AREA_SHIFT, FREE, KMALLOC, PAGETABLE, WRITE, State, region_rights
@@ -134,6 +134,8 @@ def show_maps(data):
 # --- walk ------------------------------------------------------------------------------------------------
 
 def walk_address(state, opts):
+    if 1 << 47 <= opts.address < KERNEL_HALF:
+        raise HostError(f"{opts.address:#x} is no address: its bits 47 to 63 are not all the same")
     if opts.pid != "kernel" and opts.address < KERNEL_HALF:
         return walk.explain(state, space_by_pid(state, opts.pid), opts.address)
     root = state.kernel.root if opts.pid == "kernel" else space_by_pid(state, opts.pid).root
@@ -333,6 +335,8 @@ def last(folder):
         found["program"] = []
     with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "crash.txt"), encoding="utf-8") as note:
         found["page"] = note.read()
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "kernel.log"), "rb") as log:
+        found["killed"] = verdict.out_of_memory(log.read().decode("utf-8", "replace"))
     found["memory"] = os.path.exists(os.path.join(folder, "ram"))
     return found
 
@@ -349,6 +353,7 @@ def show_last(data):
     else:
         lines.append("the program ended, and the machine was switched off in order"
                      + (f"; exit status {data['status']}" if data["program"] else ""))
+        lines += data.get("killed", [])
     if not data["memory"]:
         return lines + ["its memory is not kept any more"]
     return lines + [f"its memory {'can be looked at' if data['running'] else 'is kept'}: ./vm ps, mem, check ..."]
@@ -371,8 +376,5 @@ def main(opts):
             if kernel.disturbed:
                 print(f"vm: note: {', '.join(kernel.disturbed)} is held all the time, so what it guards may be half "
                       "changed", file=sys.stderr)
-    try:
-        print(json.dumps(data) if opts.json else "\n".join(show(data)), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print(json.dumps(data) if opts.json else "\n".join(show(data)))
     return 1 if opts.verb == "check" and data["violations"] else 0

@@ -9,9 +9,10 @@ A value is an int, bool or str; a View for a struct and for what a pointer to on
 """
 import os
 import struct
+import subprocess
 from collections import namedtuple
 
-from . import dwarf, machine, memory
+from . import core, dwarf, machine, memory
 from .machine import HostError
 from .memory import PAGE, BadAddress
 
@@ -72,12 +73,8 @@ class Kernel:
         """Refuse a memory that holds another kernel than the ELF file, or none yet: constants tell them apart."""
         start, end = self.symbols["kernel_text_end"], self.symbols["kernel_rodata_end"]
         with open(self.elf, "rb") as file:
-            head = file.read(64)
-            offset, count = struct.unpack_from("<Q", head, 32)[0], struct.unpack_from("<H", head, 56)[0]
-            for index in range(count):
-                file.seek(offset + 56 * index)
-                kind, _, at, va, _, size = struct.unpack("<IIQQQQ", file.read(40))
-                if kind != 1 or not start <= va < end:
+            for kind, _, at, va, _, size, *_ in core.program_headers(self.elf):
+                if kind != core.PT_LOAD or not start <= va < end:
                     continue
                 file.seek(at)
                 if file.read(size) != self.ram.read(va - self.image, size):
@@ -118,6 +115,24 @@ class Kernel:
             if 0 in data:
                 del data[data.index(0) + 1:]
         return bytes(data).rstrip(b"\0").decode("utf-8", "replace")
+
+    # --- source ------------------------------------------------------------------------------------------
+
+    def lines_of(self, addresses):
+        """[(function, file, line)] of addresses in the kernel's code; inlined functions apart."""
+        start, end = self.symbols["kernel_start"], self.symbols["kernel_text_end"]
+        addresses = [f"{address:#x}" for address in addresses if start <= address < end]
+        try:
+            told = subprocess.run(["addr2line", "-f", "-i", "-e", self.elf, *addresses], check=True,
+                                  capture_output=True, text=True).stdout.split("\n") if addresses else []
+        except (OSError, subprocess.CalledProcessError):
+            return []
+        found = []
+        for function, place in zip(told[::2], told[1::2]):
+            file, _, line = place.partition(":")
+            if line.split(" ")[0].isdigit():
+                found.append((function, relative(file), int(line.split(" ")[0])))
+        return found
 
     # --- types -------------------------------------------------------------------------------------------
 
@@ -213,6 +228,13 @@ class Kernel:
                 yield from self._radix_below(child, level - 1, base + slot << (4 if level > 2 else 6))
             elif child:
                 yield base + slot, child
+
+
+def relative(path):
+    """A source file as it is called from the root of the tree, wherever it was built."""
+    parts = os.path.normpath(path).split(os.sep)
+    tails = (os.path.join(*parts[at:]) for at in range(len(parts) - 1, -1, -1))
+    return next((tail for tail in tails if os.sep in tail and os.path.exists(os.path.join(machine.ROOT, tail))), path)
 
 
 class Record:

@@ -184,11 +184,11 @@ def terminal():
     """Keys come one by one, and the picture has a page of its own, which leaves no trace."""
     before = termios.tcgetattr(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs begin with Ctrl-C ignored
-    tty.setcbreak(0)
-    mode = termios.tcgetattr(0)
-    mode[6][termios.VSUSP] = b"\0"  # who stops it would find a strange terminal
-    termios.tcsetattr(0, termios.TCSANOW, mode)
     try:
+        tty.setcbreak(0)
+        mode = termios.tcgetattr(0)
+        mode[6][termios.VSUSP] = b"\0"  # who stops it would find a strange terminal
+        termios.tcsetattr(0, termios.TCSANOW, mode)
         put("\x1b[?1049h\x1b[?25l\x1b[?7l")
         yield
     finally:
@@ -285,6 +285,5 @@ def main(opts):
     if live.kernel is None:
         raise HostError(live.problem)
     size = shutil.get_terminal_size((80, 40))
-    with contextlib.suppress(BrokenPipeError):
-        print("\n".join(live.lines(size, {}, marks=False)[:-1]), flush=True)
+    print("\n".join(live.lines(size, {}, marks=False)[:-1]))
     return 0

@@ -96,7 +96,8 @@ it go on. What stands behind "--" goes to gdb:
 REPLAY = ("lastwrite", "rewind")
 REPLAY_TEXT = """\
 Done on a run that is over, the latest or that of --run. It is done again from its start, in about the time that it
-took: a run is the same each time, as long as it has no --realtime, no debugger and no input but its files.
+took: a run is the same each time, as long as it has one processor, no --realtime, no debugger and no input but its
+files. lastwrite says when it was not the same.
 """
 
 
@@ -471,7 +472,12 @@ def check_policies(opts, program):
     opts.mem = list(dict.fromkeys(opts.mem))
     if not opts.program:
         raise HostError("no program to run: vm policies [options] [--] PROGRAM [ARG...]")
-    for path in filter(None, (opts.output, opts.refs)):
+    check_outputs(opts.output, opts.refs)
+
+
+def check_outputs(*paths):
+    """Refuse what cannot be written to before the work that takes long."""
+    for path in filter(None, paths):
         if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
             raise HostError(f"{path}: the folder to write to does not exist")
 
@@ -512,7 +518,7 @@ def check_files(opts):
             raise HostError(f"--disk-error swap:{kind}: there is no such place without --swap, nor a file on it")
     if opts.log:
         try:
-            open(opts.log, "w", encoding="utf-8").close()
+            open(opts.log, "a", encoding="utf-8").close()  # as it is until there is a new one
         except OSError as error:
             raise HostError(f"--log {opts.log}: {error.strerror}") from error
 
@@ -551,6 +557,8 @@ def parse(argv):
         if program:
             raise HostError(f"vm {opts.verb} takes nothing behind \"--\": "
                             + ("vm aslr PROGRAM" if opts.verb == "aslr" else "vm live [RUN]"))
+        if opts.verb == "aslr":
+            check_outputs(opts.output)
         return opts
     if opts.verb == "gdb":
         opts.program = program

@@ -44,7 +44,7 @@ def guest(opts, words, plugin=""):
     folder = machine.Folder(False)
     with open(folder.file("arguments"), "w", encoding="utf-8") as note:
         json.dump({"cwd": os.getcwd(), "words": words}, note)
-    with replay.hushed():
+    with replay.hushed((0, 1) if plugin else (0, 1, 2)):  # what it complains of is heard once
         end = run.session(folder, parsed)
     if end.message:
         folder.ended(end.status, end.message)

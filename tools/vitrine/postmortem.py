@@ -6,13 +6,14 @@ each where it left its stack; of one that was running only its processor knew th
 import struct
 
 from . import memory
+from .core import PT_LOAD, PT_NOTE
 from .machine import HostError
 from .memory import ADDRESS, LARGE, PAGE, PRESENT
 
 CALLEE_SAVED = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # as context_switch leaves them
 REGISTERS = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base "
              "ds es fs gs").split()  # struct elf_prstatus's pr_reg
-ET_CORE, EM_X86_64, PT_LOAD, PT_NOTE, NT_PRSTATUS = 4, 62, 1, 4, 1
+ET_CORE, EM_X86_64, NT_PRSTATUS = 4, 62, 1
 KERNEL_CODE = 0x08
 
 

@@ -8,11 +8,13 @@ QEMU's own record and replay would do for `vm boot` too, but a machine that wait
 (QEMU 7.2): the answer enters the log at the next timer or exit, and an idle kernel without alarms has neither.
 """
 import contextlib
+import filecmp
 import json
 import os
 import subprocess
+import sys
 
-from . import machine, options, run, runs
+from . import machine, options, run, runs, verdict
 from .glass import table, times
 from .machine import HostError
 from .memory import ADDRESS, KERNEL_HALF, PAGE
@@ -26,8 +28,13 @@ def plugin(source=SOURCE):
     path = os.path.join(machine.BUILD, os.path.basename(source)[:-1] + "so")
     if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
         part = f"{path}.{os.getpid()}"
-        subprocess.run([os.environ.get("CC") or "gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                        "-fvisibility=hidden", "-o", part, source], check=True)
+        try:
+            subprocess.run([os.environ.get("CC") or "gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                            "-fvisibility=hidden", "-o", part, source], check=True, capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise HostError(f"{error.filename} is not installed (make setup)") from error
+        except subprocess.CalledProcessError as error:
+            raise HostError(f"{os.path.basename(source)} could not be compiled:\n{error.stderr.strip()}") from error
         os.replace(part, path)
     return path
 
@@ -41,34 +48,36 @@ def inputs(folder):
         raise HostError(f"{os.path.relpath(folder)} does not tell how it was started") from None
     if runs.goes_on(folder):
         raise HostError(f"{os.path.relpath(folder)} still runs: it can be done again when it is over")
-    os.chdir(saved["cwd"])
+    try:
+        os.chdir(saved["cwd"])
+    except OSError as error:
+        raise HostError(f"the folder in which that run was started, {saved['cwd']}: {error.strerror}") from error
     opts = options.parse(saved["words"])
+    opts.get, opts.verbose = [], False  # what it gave it has given
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, "end.json"), encoding="utf-8") as note:
+        if json.load(note)["status"] != verdict.TIMEOUT:
+            opts.timeout = None  # it came to an end in time, and is slower now
     if opts.verb != "run" or opts.realtime or opts.accel != "tcg":
         raise HostError("only a run without --realtime repeats exactly: vm run -- PROGRAM")
     if opts.gdb:
         raise HostError("a run that a debugger stopped does not repeat exactly: do it again without --gdb")
-    if not same_bytes(os.path.join(folder, "vitrine.elf"), machine.KERNEL):
+    if not filecmp.cmp(os.path.join(folder, "vitrine.elf"), machine.KERNEL, shallow=False):
         raise HostError("the kernel was built anew since that run: do the run again")
     opts.saved = saved
     return opts
 
 
-def same_bytes(one, other):
-    with open(one, "rb") as a, open(other, "rb") as b:
-        return a.read() == b.read()
-
-
 @contextlib.contextmanager
-def hushed():
+def hushed(fds=(0, 1, 2)):
     """Neither input nor output, for the length of a run that nobody started."""
-    kept = [os.dup(fd) for fd in (0, 1)]
+    kept = {fd: os.dup(fd) for fd in fds}
     with open(os.devnull, "r+b", buffering=0) as nowhere:
-        for fd in (0, 1):
+        for fd in fds:
             os.dup2(nowhere.fileno(), fd)
     try:
         yield
     finally:
-        for fd, old in enumerate(kept):
+        for fd, old in kept.items():
             os.dup2(old, fd)
             os.close(old)
 
@@ -112,12 +121,11 @@ def physical(state, opts):
     return kernel.physical(address) if address >= KERNEL_HALF else address
 
 
-def place(state, elf, pc):
+def place(state, pc):
     """An instruction's address as function and line, or as the program that it is in."""
     if pc >= KERNEL_HALF:
-        said = subprocess.run(["addr2line", "-fie", elf, f"{pc:#x}"], capture_output=True, text=True, check=True)
-        lines = said.stdout.splitlines()
-        return f"{lines[0]}, {os.path.relpath(lines[1], machine.ROOT)}"
+        found = state.kernel.lines_of([pc])
+        return f"{found[0][0]}, {found[0][1]}:{found[0][2]}" if found else "code of the kernel without a line"
     for space in state.spaces:
         region = space.region_at(pc)
         if region and region.object is not None:
@@ -133,10 +141,16 @@ def lastwrite(opts):
     with runs.look(found, "vm lastwrite") as kernel:
         at = physical(State(kernel, found), opts)
         kernel.ram.offset(at)
-    folder, ((total, count), *stores) = again(wanted, f"at={at:#x}", f"size={opts.size}")
+    with open(os.path.join(found, "ram"), "rb") as before:  # its name may go: not all runs keep memory
+        folder, ((total, count), *stores) = again(wanted, f"at={at:#x}", f"size={opts.size}")
+        same = filecmp.cmp(f"/proc/self/fd/{before.fileno()}", folder.file("ram"), shallow=False)
+    if wanted.timeout is None and not same:
+        print("vm: note: the run did not repeat to the last byte of its memory, and what follows is of the new one. It "
+              "had input, or several processors, or was stopped, or files of --add or the disk have changed since",
+              file=sys.stderr)
     with runs.look(folder.path, "vm lastwrite") as kernel:
         state = State(kernel, folder.path)
-        rows = [[time, cpu, size, f"{pc:#x}", place(state, machine.KERNEL, pc)]
+        rows = [[time, cpu, size, f"{pc:#x}", place(state, pc)]
                 for time, cpu, pc, _, size in stores[-opts.count:]]
     print(f"physical {at:#x}, frame {at // PAGE}: {times(count, 'store')} in {times(total, 'instruction')}"
           + (f", the last {len(rows)}:" if count > len(rows) else ":" if count else ""))

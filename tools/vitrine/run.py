@@ -3,6 +3,7 @@
 One loop waits for everything: the host link, QEMU's monitor, output that can be written, input that was
 asked for.  Output is written in the order in which it came, and only what a pipe takes without blocking.
 """
+import importlib
 import json
 import os
 import select
@@ -14,7 +15,7 @@ import sys
 import termios
 import time
 
-from . import core, debugger, image, link, machine, options, verdict
+from . import image, link, machine, options, verdict
 from .verdict import End
 
 PIPE_ATOMIC = 4096  # what a pipe that select() calls writable takes at once
@@ -22,6 +23,8 @@ OUT_MAX = 1 << 20  # stop reading the link while more than this waits to be writ
 QUIET = 3.0  # seconds of silence before the watch looks at the processors, and then every LOOK
 LOOK = 2.0
 POWER_OFF = 60.0  # seconds the kernel may take to write its disk back after the program's end
+MODULES = {"gdb": "debugger", "trace": "export", **dict.fromkeys(options.GLASS, "glass"),
+           **dict.fromkeys(options.REPLAY, "replay")}  # of verbs that are not called like theirs
 
 
 class Output:
@@ -253,6 +256,9 @@ class Session:
         if check_failed:
             return End(verdict.KERNEL, f"the kernel's check of memory failed (program status {status})\n" +
                        verdict.last_lines(folder.text("kernel.log")))
+        if status & 0xff == 128 + signal.SIGKILL:
+            for line in verdict.out_of_memory(folder.text("kernel.log")):
+                print(f"vm: {line}", file=sys.stderr)
         return End(status & 0xff)
 
 
@@ -331,6 +337,17 @@ def interrupted(number, _frame):
     raise SystemExit(128 + number)
 
 
+def other_verb(opts):
+    """What is neither run nor boot has a module of its own, which may use this one; the exit status."""
+    try:
+        status = importlib.import_module(f".{MODULES.get(opts.verb, opts.verb)}", __package__).main(opts)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains about what it still holds
+        return 128 + signal.SIGPIPE
+
+
 def main(argv):
     """The whole of ./vm; its exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -339,31 +356,8 @@ def main(argv):
     terminal, folder = saved_terminal(), None
     try:
         opts = options.parse(argv)
-        if opts.verb == "core":
-            core.main(opts)
-        if opts.verb == "gdb":
-            debugger.main(opts)
-        if opts.verb in options.GLASS:
-            from . import glass  # pylint: disable=import-outside-toplevel  # vm run does without
-            return glass.main(opts)
-        if opts.verb == "trace":
-            from . import export  # pylint: disable=import-outside-toplevel
-            return export.main(opts)
-        if opts.verb in options.REPLAY:
-            from . import replay  # pylint: disable=import-outside-toplevel  # it uses this file
-            return replay.main(opts)
-        if opts.verb == "policies":
-            from . import policies  # pylint: disable=import-outside-toplevel  # it uses this file
-            return policies.main(opts)
-        if opts.verb == "aslr":
-            from . import aslr  # pylint: disable=import-outside-toplevel
-            return aslr.main(opts)
-        if opts.verb == "live":
-            from . import live  # pylint: disable=import-outside-toplevel
-            return live.main(opts)
-        if opts.verb == "bench":
-            from . import bench  # pylint: disable=import-outside-toplevel
-            return bench.main(opts)
+        if opts.verb not in ("run", "boot"):
+            return other_verb(opts)
         machine.build(opts.door != "pvh")
         folder = machine.Folder(opts.keep)
         with open(folder.file("arguments"), "w", encoding="utf-8") as note:

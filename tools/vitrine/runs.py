@@ -53,26 +53,27 @@ class Monitor:
     """A connection to the QMP socket of a running machine."""
 
     def __init__(self, folder):
-        self._socket, self._pending = socket.socket(socket.AF_UNIX), b""
+        self._socket, self._pending, self._sent = socket.socket(socket.AF_UNIX), b"", 0
         self._socket.settimeout(PATIENCE)
         place = os.open(folder, os.O_PATH)  # the path itself may be longer than a socket's may be
         try:
             self._socket.connect(f"/proc/self/fd/{place}/qmp.sock")
             self._answer("QMP")
-            self.command("qmp_capabilities")
         except OSError as error:
             self._socket.close()
             raise HostError(f"the machine of {os.path.relpath(folder)} does not answer ({error}); is another program "
                             "connected to its qmp.sock?") from error
         finally:
             os.close(place)
+        self.command("qmp_capabilities")
 
-    def _answer(self, *keys):
+    def _answer(self, key, value=None):
+        """The next message that has such a key, or this value there."""
         while True:
             *lines, self._pending = self._pending.split(b"\n")
             for at, line in enumerate(lines):
                 message = json.loads(line)
-                if any(key in message for key in keys):
+                if key in message and value in (None, message[key]):
                     self._pending = b"\n".join([*lines[at + 1:], self._pending])
                     return message
             data = self._socket.recv(65536)
@@ -81,24 +82,30 @@ class Monitor:
             self._pending += data
 
     def command(self, name, **arguments):
-        """The answer to a command of QMP."""
-        self._socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
-        message = self._answer("return", "error")
+        """The answer to a command of QMP.  An earlier one may never have had its answer read (Ctrl-C)."""
+        self._sent += 1
+        words = {"execute": name, "arguments": arguments, "id": self._sent}
+        try:
+            self._socket.sendall(json.dumps(words).encode() + b"\n")
+            message = self._answer("id", self._sent)
+        except OSError as error:
+            raise HostError(f"the machine does not answer any more ({error}): has it just ended?") from error
         if "error" in message:
             raise HostError(f"QEMU refuses {name}: {message['error'].get('desc')}")
         return message["return"]
 
-    def registers(self):
-        """What `info registers -a` prints."""
-        return self.command("human-monitor-command", **{"command-line": "info registers -a"})
+    def debugged(self):
+        """True while a gdb is connected."""
+        doors = {door["label"]: door["filename"] for door in self.command("query-chardev")}
+        return not doors.get("gdb", "disconnected:").startswith("disconnected:")
 
     def close(self):
         self._socket.close()
 
 
 @contextlib.contextmanager
-def turn(folder, who):
-    """It is this tool's turn to stop the machine; yields the open file and whether one died while it had it stopped."""
+def turn(folder):
+    """It is this tool's turn to stop the machine; yields the open file, which names one that died on the way."""
     with open(os.path.join(folder, "stopped"), "a+", encoding="utf-8") as note:
         end = time.monotonic() + PATIENCE
         while True:
@@ -112,30 +119,28 @@ def turn(folder, who):
                                     "it is done") from None
                 time.sleep(STEP)
         note.seek(0)
-        left = bool(note.read())
-        note.truncate(0)
-        note.write(f"{who} (process {os.getpid()})\n")
-        note.flush()
-        try:
-            yield left
-        finally:
-            note.truncate(0)
+        yield note
 
 
 class Pause:
-    """Holds a machine still; one that stood already (a debugger, a crash) is left standing."""
+    """Holds a machine still; one that stood already (a debugger, a crash) is left standing.
+
+    One that gdb has let run is not touched: gdb would take the stop for its own, and what follows for no stop at all.
+    """
 
     def __init__(self, monitor, left_standing):
         self.monitor = monitor
-        self.ours = monitor.command("query-status")["running"] or left_standing
-        self.stop()
+        running, debugged = monitor.command("query-status")["running"], monitor.debugged()
+        if running and debugged:
+            raise HostError("gdb has let this machine run: stop it there (Ctrl-C), and look again")
+        self.ours = running or left_standing and not debugged
 
     def stop(self):
         if self.ours:
             self.monitor.command("stop")
 
     def go(self):
-        if self.ours:
+        if self.ours and not self.monitor.debugged():  # gdb has come meanwhile, and takes it to stand
             self.monitor.command("cont")
 
     def step(self):
@@ -152,26 +157,37 @@ def stopped(folder, who="vm"):
     if not goes_on(folder) or not os.path.exists(os.path.join(folder, "qmp.sock")):
         yield None
         return
-    with turn(folder, who) as left:
+    with turn(folder) as note:
         monitor = Monitor(folder)
         try:
-            pause = Pause(monitor, left)
+            pause = Pause(monitor, bool(note.read()))
+            note.truncate(0)
+            note.write(f"{who} (process {os.getpid()})\n" * pause.ours)
+            note.flush()
             try:
+                pause.stop()
                 yield pause
             finally:
-                with contextlib.suppress(OSError, HostError):
+                with contextlib.suppress(HostError):
                     pause.go()
+                    note.truncate(0)  # the next one does it otherwise
         finally:
             monitor.close()
 
 
+def elf_of(folder):
+    """The ELF file of the kernel that a run had."""
+    kept = os.path.join(folder, "vitrine.elf")
+    return kept if os.path.exists(kept) else machine.KERNEL
+
+
 def kernel_of(folder, early=False):
     """The Kernel in a folder's memory; `early`: also one that has not started its first program yet."""
-    ram, elf = os.path.join(folder, "ram"), os.path.join(folder, "vitrine.elf")
+    ram = os.path.join(folder, "ram")
     if not os.path.exists(ram):
         raise HostError(f"{os.path.relpath(folder)} has no memory to look at: of runs that end well the newest "
                         f"{machine.KEPT_RAMS} keep theirs (--keep keeps it for good)")
-    return Kernel(Ram(ram), elf if os.path.exists(elf) else machine.KERNEL, early)
+    return Kernel(Ram(ram), elf_of(folder), early)
 
 
 def locks_held(kernel):
@@ -190,7 +206,7 @@ def look(folder, who="vm"):
         end = time.monotonic() + SETTLE
         while pause is not None and locks_held(kernel) and time.monotonic() < end and pause.step():
             pass
-        kernel.disturbed, kernel.pause = locks_held(kernel), pause
+        kernel.disturbed = locks_held(kernel)
         try:
             yield kernel
         finally:

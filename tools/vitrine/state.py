@@ -34,8 +34,7 @@ class Space:
 
     @cached_property
     def regions(self):
-        return [Region(r.start, r.end, r.prot, r.shared, r.grows_down, r.heap, r.locked, r.object, r.offset, r)
-                for r in self.kernel.each(self.view.regions, "region", "link")]
+        return [region_of(r) for r in self.kernel.each(self.view.regions, "region", "link")]
 
     @cached_property
     def private(self):
@@ -317,6 +316,11 @@ class State:
             if space is not None:
                 found.setdefault(space.address, []).append(f"{pid} {self.name_of(process)}")
         return found
+
+
+def region_of(r):
+    """The Region of a View of struct region."""
+    return Region(r.start, r.end, r.prot, r.shared, r.grows_down, r.heap, r.locked, r.object, r.offset, r)
 
 
 def region_rights(region):

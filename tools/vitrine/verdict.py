@@ -39,6 +39,12 @@ def panic(folder):
     return End(KERNEL, "kernel panic\n" + panic_text(folder.text("kernel.log")))
 
 
+def out_of_memory(log):
+    """[what to say] when the kernel's log tells of a process that was ended to have its memory, else []."""
+    return [f"{words}; more of it: --mem 128M; a place for pages: --swap 64M; what took it: ./vm trace --tail 100"
+            for words in re.findall(r"out of memory: ended process .* pages", log)[-1:]]
+
+
 def reset(running):
     """The guest reset the machine: a triple fault, or on purpose."""
     folder, where = running.folder, ""

@@ -9,10 +9,10 @@ import gdb
 
 from vitrine import postmortem, runs
 from vitrine.machine import HostError
+from vitrine.memory import KERNEL_HALF  # noqa: F401  (for the commands)
 from vitrine.state import State
 
 FOLDER = os.environ.get("VITRINE_RUN") or runs.find()
-KERNEL_HALF = 0xFFFF800000000000
 _known = {}
 
 

@@ -16,6 +16,7 @@ def again(*words):
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise HostError(done.stderr.strip().removeprefix("vm: "))
+    print(done.stderr, end="")
     return done.stdout.rstrip()
 
 

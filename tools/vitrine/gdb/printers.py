@@ -14,7 +14,7 @@ from vitrine.glass import times
 from vitrine.gdb import guest
 from vitrine.gdb.guest import Command
 from vitrine.machine import HostError
-from vitrine.state import Region, region_rights
+from vitrine.state import region_of, region_rights
 
 BITS = [(memory.PRESENT, "present"), (memory.WRITE, "writable"), (memory.USER, "user"), (memory.ACCESSED, "accessed"),
         (memory.DIRTY, "dirty"), (memory.LARGE, "large"), (memory.LOCKED, "locked"), (memory.NO_EXECUTE, "no-execute")]
@@ -95,9 +95,7 @@ class RegionPrinter(Struct):
 
     def say(self, value):
         state = guest.state()
-        view = state.kernel.view("region", int(value.address))
-        region = Region(view.start, view.end, view.prot, view.shared, view.grows_down, view.heap, view.locked,
-                        view.object, view.offset, view)
+        region = region_of(state.kernel.view("region", int(value.address)))
         name = state.object_name(region.object) if region.object else \
             "heap" if region.heap else "stack" if region.grows_down else "zeros"
         pages = times((region.end - region.start) >> 12, "page")

@@ -14,7 +14,6 @@ from vitrine.machine import HostError
 from vitrine.memory import PAGE
 
 ROOT = os.path.join(guest.FOLDER, "gdb")  # files of the guest, by their paths there
-PT_LOAD = 1
 _loaded = {}  # {file on the host: where in memory what is 0 in the file lies}
 
 
@@ -37,7 +36,7 @@ def first_segment(file):
         table = core.program_headers(file)
     except HostError:
         return None
-    return next((entry[3] & -PAGE for entry in table if entry[0] == PT_LOAD), None)
+    return next((entry[3] & -PAGE for entry in table if entry[0] == core.PT_LOAD), None)
 
 
 def images(process):
@@ -139,15 +138,16 @@ For the length of COMMAND the processor is given the registers and the page tabl
             raise HostError(f"process {process.pid} runs now: `thread {here.apic_id + 1}` is its processor, "
                             "and every command means it there")
     there, symbols = resting_registers(thread), dict(_loaded)
-    here = {name: guest.register(name) for name in there}
+    here, processor = {name: guest.register(name) for name in there}, gdb.selected_thread()
     load(process)
     try:
         set_registers(there)
-        for part in command.split(" -- "):
+        for part in filter(str.strip, command.split(" -- ")):
             if part.split()[0].rstrip("0123456789") in MOVING:
                 raise HostError(f"{part.split()[0]} lets the machine run, and this processor is not the process's own")
             gdb.execute(part)
     finally:
+        processor.switch()  # COMMAND may have chosen another
         set_registers(here)
         show(symbols)
 

@@ -10,6 +10,7 @@ import gdb
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from vitrine.gdb import guest, views, programs, printers, history  # noqa: E402,F401
+from vitrine.machine import HostError  # noqa: E402
 
 gdb.execute("set pagination off")
 gdb.execute("set print pretty on")
@@ -22,5 +23,8 @@ if socket:
         gdb.execute(f"thbreak {os.environ['VITRINE_AT']}", to_string=True)
         gdb.execute("continue")
 elif socket is not None:
-    print("The machine of this run is over. Its memory is here: vm ps, print, and threads where they slept.")
-    guest.open_core()
+    try:
+        guest.open_core()
+        print("The machine of this run is over. Its memory is here: vm ps, print, and threads where they slept.")
+    except HostError as error:
+        print(f"The machine of this run is over: {error}.")
