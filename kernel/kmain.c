@@ -24,6 +24,7 @@
 #include "kernel/sched/thread.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/trace/trace.h"
+#include "kernel/view/view.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
@@ -80,6 +81,7 @@ kmain_thread(void *unused)
     jobs_init();
     fs_set_signal_hook(raise_signal);
     reclaim_set_hooks(process_kill_largest, shrink_caches);
+    view_init();
     (void)boot_option("root", root, sizeof(root));
 
     int err = fs_mount_root(root);

@@ -4,7 +4,8 @@
  * Every entry of every page table is held against the reverse map and against
  * what the region says; then every frame against what its owner says; counts must agree both ways.
  *
- * Called by /proc/vitrine/check, which init reads at the end of each run, and from gdb.
+ * Called by /proc/vitrine/check, which init reads at the end of each run, from gdb, and by the
+ * map of frames on the screen.
  */
 #include "mm/check.h"
 
@@ -17,8 +18,13 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 
+#define LOGGED   20  /* lines at most; one mistake can break very many */
+#define SENTENCE 128 /* bytes of the longest */
+
 struct census {
     unsigned violations;
+    check_teller tell;
+    void *arg;           /* for it */
     uint64_t entries;    /* present user PTEs, the frame of zeros apart */
     uint64_t rmaps;      /* links in the lists of frames */
     uint64_t references; /* table entries of spaces that name an anon */
@@ -27,17 +33,18 @@ struct census {
     uint64_t by_owner[FRAME_OWNERS];
 };
 
-static void PRINTF_LIKE(2, 3) violation(struct census *c, const char *fmt, ...)
+/* @f: the frame that it is about, NULL: none, or several. */
+static void PRINTF_LIKE(3, 4)
+    violation(struct census *c, const struct frame *f, const char *fmt, ...)
 {
+    char text[SENTENCE];
     va_list ap;
 
-    if (c->violations++ >= 20)
-        return;
-    kprintf("vm_check: ");
     va_start(ap, fmt);
-    kvprintf(fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    kprintf("\n");
+    c->violations++;
+    c->tell(f, text, c->arg);
 }
 
 static bool
@@ -54,32 +61,32 @@ static void
 check_entry(struct census *c, struct space *s, const struct region *r, vaddr_t va, pte_t e)
 {
     if (!frame_exists(pte_addr(e))) {
-        violation(c, "%#lx maps %#lx, which is no frame", va, pte_addr(e));
+        violation(c, NULL, "%#lx maps %#lx, which is no frame", va, pte_addr(e));
         return;
     }
 
     struct frame *f = frame_of(pte_addr(e));
 
     if (!(e.bits & PTE_U))
-        violation(c, "%#lx: the entry is not the user's", va);
+        violation(c, f, "%#lx: the entry is not the user's", va);
     if (pte_writable(e) && !(e.bits & PTE_NX) && !(r->prot & PROT_EXEC && r->prot & PROT_WRITE))
-        violation(c, "%#lx is writable and executable", va);
+        violation(c, f, "%#lx is writable and executable", va);
     if (pte_writable(e) && !(r->prot & PROT_WRITE))
-        violation(c, "%#lx is writable, its region is not", va);
+        violation(c, f, "%#lx is writable, its region is not", va);
     if (f == frame_zero) {
         if (pte_writable(e))
-            violation(c, "%#lx: the frame of zeros is writable", va);
+            violation(c, f, "%#lx: the frame of zeros is writable", va);
         return;
     }
     c->entries++;
     if (!frame_knows(f, s, va))
-        violation(c, "%#lx maps frame %#lx, which does not know", va, frame_addr(f));
+        violation(c, f, "%#lx maps frame %#lx, which does not know", va, frame_addr(f));
     if (f->busy)
-        violation(c, "%#lx maps the busy frame %#lx", va, frame_addr(f));
+        violation(c, f, "%#lx maps the busy frame %#lx", va, frame_addr(f));
     if (f->owner != FRAME_ANON && f->owner != FRAME_OBJECT)
-        violation(c, "%#lx maps frame %#lx, whose owner is %d", va, frame_addr(f), f->owner);
+        violation(c, f, "%#lx maps frame %#lx, whose owner is %d", va, frame_addr(f), f->owner);
     if (pte_writable(e) && !r->shared && (f->owner != FRAME_ANON || f->anon->refs != 1))
-        violation(c, "%#lx: a private page is writable and shared", va);
+        violation(c, f, "%#lx: a private page is writable and shared", va);
 }
 
 /* Invariants 3 and 5, for one entry of a table that names anons. */
@@ -87,11 +94,11 @@ static void
 check_anon(struct census *c, const struct anon *a)
 {
     if (a->frame == NULL && a->slot == 0)
-        violation(c, "an anon has neither frame nor slot");
+        violation(c, a->frame, "an anon has neither frame nor slot");
     if (a->slot != 0 && !swap_slot_used(a->slot))
-        violation(c, "an anon's slot %#x is not marked used", a->slot);
+        violation(c, a->frame, "an anon's slot %#x is not marked used", a->slot);
     if (a->refs == 0)
-        violation(c, "an anon that a table names has no reference");
+        violation(c, a->frame, "an anon that a table names has no reference");
 }
 
 static void
@@ -110,6 +117,7 @@ check_space(struct space *s, void *arg)
     struct region *r;
     vaddr_t end = 0, va;
     uint64_t pages = 0, privates = 0;
+    const struct frame *wrong;
     struct anon *a;
     pte_t *e;
 
@@ -124,11 +132,11 @@ check_space(struct space *s, void *arg)
     region_for_each (r, s) {
         if (!page_aligned(r->start) || !page_aligned(r->end) || r->start >= r->end ||
             r->start < end)
-            violation(c, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start,
+            violation(c, NULL, "region %#lx-%#lx: not sorted, disjoint and aligned", r->start,
                       r->end);
         /* Nothing is mapped, and no private page lies, between the regions. */
         if ((e = pagetable_next(&s->pt, NULL, &end, r->start)) != NULL)
-            violation(c, "%#lx is mapped outside of regions", end);
+            violation(c, NULL, "%#lx is mapped outside of regions", end);
         pagetable_for_each (e, va, &s->pt, r->start, r->end)
             check_entry(c, s, r, va, *e);
         for (uint64_t i = r->start >> PAGE_SHIFT;
@@ -137,19 +145,21 @@ check_space(struct space *s, void *arg)
             check_anon(c, a);
             c->references += a->frame != NULL;
             if (r->shared)
-                violation(c, "a private page in the shared region at %#lx", r->start);
+                violation(c, NULL, "a private page in the shared region at %#lx", r->start);
         }
         pages += (r->end - r->start) / PAGE_SIZE;
         end = r->end;
     }
     if ((e = pagetable_next(&s->pt, NULL, &end, USER_TOP)) != NULL)
-        violation(c, "%#lx is mapped outside of regions", end);
-    if (!pagetable_counts_right(&s->pt))
-        violation(c, "a page table does not count the entries it has");
+        violation(c, NULL, "%#lx is mapped outside of regions", end);
+    if ((wrong = pagetable_miscounted(&s->pt)) != NULL)
+        violation(c, wrong, "page table %#lx counts %u entries, and has more or fewer",
+                  frame_addr(wrong), wrong->used);
     if (pages != s->pages)
-        violation(c, "a space of %lu pages counts %lu", pages, s->pages);
+        violation(c, NULL, "a space of %lu pages counts %lu", pages, s->pages);
     if (privates != s->nprivate)
-        violation(c, "%lu private pages lie in regions, %lu exist", privates, s->nprivate);
+        violation(c, NULL, "%lu private pages lie in regions, %lu exist", privates,
+                  s->nprivate);
     mutex_unlock(&s->lock);
 }
 
@@ -165,18 +175,19 @@ check_frame(struct frame *f, void *arg)
     for (const struct rmap *r = f->maps; r != NULL; r = r->next)
         c->rmaps++;
     if (f->maps != NULL && (f->busy || (f->owner != FRAME_ANON && f->owner != FRAME_OBJECT)))
-        violation(c, "frame %#lx (owner %d) is mapped and must not be", frame_addr(f),
+        violation(c, f, "frame %#lx (owner %d) is mapped and must not be", frame_addr(f),
                   f->owner);
     if (f->owner == FRAME_ANON && f->anon != NULL) {
         if (f->anon->frame != f)
-            violation(c, "frame %#lx: its anon has another frame", frame_addr(f));
+            violation(c, f, "frame %#lx: its anon has another frame", frame_addr(f));
         if (f->anon->refs == 0 && !f->busy)
-            violation(c, "frame %#lx: its anon has no reference", frame_addr(f));
+            violation(c, f, "frame %#lx: its anon has no reference", frame_addr(f));
         c->anon_refs += f->anon->refs;
     }
     if (f->owner == FRAME_OBJECT && f->object != NULL &&
         radix_get(&f->object->pages, f->index) != f)
-        violation(c, "frame %#lx: page %u of its object is another", frame_addr(f), f->index);
+        violation(c, f, "frame %#lx: page %u of its object is another", frame_addr(f),
+                  f->index);
 }
 
 /* Page-table frames that the spaces count. */
@@ -187,9 +198,9 @@ count_tables(struct space *s, void *arg)
 }
 
 unsigned
-vm_check(void)
+vm_check_tell(check_teller tell, void *arg)
 {
-    struct census c = {0};
+    struct census c = {.tell = tell, .arg = arg};
     struct frame_stats before, stats;
     uint64_t tables = 0;
 
@@ -203,20 +214,38 @@ vm_check(void)
     mutex_unlock(&vm_lock);
 
     if (c.left_out == 0 && c.entries != c.rmaps)
-        violation(&c, "%lu entries, %lu reverse links", c.entries, c.rmaps);
+        violation(&c, NULL, "%lu entries, %lu reverse links", c.entries, c.rmaps);
     /*
      * Shared memory names anons too, so spaces may name fewer than there
      * are references, never more.
      */
     if (c.references > c.anon_refs)
-        violation(&c, "%lu private pages, but only %lu references", c.references, c.anon_refs);
+        violation(&c, NULL, "%lu private pages, but only %lu references", c.references,
+                  c.anon_refs);
     if (tables != c.by_owner[FRAME_PAGETABLE])
-        violation(&c, "%lu page tables are in use, spaces count %lu",
+        violation(&c, NULL, "%lu page tables are in use, spaces count %lu",
                   c.by_owner[FRAME_PAGETABLE], tables);
     /* Frames of the kernel's own change hands without vm_lock, on another CPU, while we count. */
     for (unsigned i = FRAME_FREE + 1; i < FRAME_OWNERS; i++)
         if (before.by_owner[i] == stats.by_owner[i] && c.by_owner[i] != stats.by_owner[i])
-            violation(&c, "%lu frames of owner %u, counted %lu", c.by_owner[i], i,
+            violation(&c, NULL, "%lu frames of owner %u, counted %lu", c.by_owner[i], i,
                       stats.by_owner[i]);
     return c.violations;
+}
+
+static void
+log_violation(const struct frame *f UNUSED, const char *text, void *arg)
+{
+    unsigned *logged = arg;
+
+    if ((*logged)++ < LOGGED)
+        kprintf("vm_check: %s\n", text);
+}
+
+unsigned
+vm_check(void)
+{
+    unsigned logged = 0;
+
+    return vm_check_tell(log_violation, &logged);
 }

@@ -100,9 +100,10 @@ take_fresh(void)
 
     struct frame *f = frame_of(rams[fresh_ram].fresh);
 
-    rams[fresh_ram].fresh += PAGE_SIZE;
     memset(f, 0, sizeof(*f));
     list_init(&f->link);
+    /* Last: frame_peek on another CPU takes what lies below for a descriptor. */
+    WRITE_ONCE(rams[fresh_ram].fresh, rams[fresh_ram].fresh + PAGE_SIZE);
     return f;
 }
 
@@ -199,6 +200,17 @@ frame_exists(paddr_t pa)
         if (pa >= rams[i].start && pa < rams[i].end)
             return true;
     return false;
+}
+
+struct frame *
+frame_peek(uint64_t n)
+{
+    paddr_t pa = n << PAGE_SHIFT;
+
+    for (unsigned i = 0; i < nrams; i++)
+        if (pa >= rams[i].start && pa < READ_ONCE(rams[i].fresh))
+            return frame_of(pa);
+    return NULL;
 }
 
 struct frame *

@@ -141,6 +141,9 @@ void frame_boot_end(void);
  */
 struct frame *frame_alloc_contiguous(unsigned n) MUST_CHECK;
 
+/* The descriptor of frame number @n if it was ever allocated, else NULL. Any context. */
+struct frame *frame_peek(uint64_t n);
+
 /* Any number names one of the frames that were ever allocated. */
 struct frame *frame_nth(uint64_t n);
 

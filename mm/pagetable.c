@@ -200,25 +200,25 @@ pagetable_trim(struct pagetable *pt, vaddr_t start, vaddr_t end, struct list *fr
 }
 
 /* For a table of @level and those below it. */
-static bool
-counts_right(const struct frame *table, int level)
+static const struct frame *
+miscounted(const struct frame *table, int level)
 {
     const pte_t *e = frame_data(table);
+    const struct frame *wrong = NULL;
     unsigned n = 0;
 
     for (unsigned i = 0; i < (level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES); i++) {
         n += pte_present(e[i]);
-        if (pte_present(e[i]) && level > 1 &&
-            !counts_right(frame_of(pte_addr(e[i])), level - 1))
-            return false;
+        if (pte_present(e[i]) && level > 1 && wrong == NULL)
+            wrong = miscounted(frame_of(pte_addr(e[i])), level - 1);
     }
-    return n == table->used;
+    return n == table->used ? wrong : table;
 }
 
-bool
-pagetable_counts_right(const struct pagetable *pt)
+const struct frame *
+pagetable_miscounted(const struct pagetable *pt)
 {
-    return counts_right(frame_of(pt->root), PT_LEVELS);
+    return miscounted(frame_of(pt->root), PT_LEVELS);
 }
 
 void

@@ -63,8 +63,11 @@ pagetable_count(const pte_t *e, int more)
     frame_of(virt_to_phys(e))->used += more;
 }
 
-/* True if every table's descriptor counts the entries that are in use: vm_check asks. */
-bool pagetable_counts_right(const struct pagetable *pt);
+/*
+ * A table whose descriptor does not count the entries that are in use; NULL: there is none.
+ * vm_check asks.
+ */
+const struct frame *pagetable_miscounted(const struct pagetable *pt);
 
 /*
  * pagetable_trim - take out the tables that cover addresses of [start, end) in the user half and

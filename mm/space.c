@@ -105,10 +105,6 @@ space_create(void)
 
     if (s == NULL)
         return NULL;
-    if (pagetable_init(&s->pt) != 0) {
-        kfree(s);
-        return NULL;
-    }
     s->refs = 1;
     s->dumpable = true;
     s->core_filter = CORE_FILTER_DEFAULT;
@@ -116,9 +112,17 @@ space_create(void)
     list_init(&s->regions);
     s->tree.less = region_less;
     s->tree.update = region_update;
+    /* With its page table it enters the list, for vm_check() holds the one against the other. */
     mutex_lock(&vm_lock);
-    list_push_back(&all_spaces, &s->all_link);
+    int err = pagetable_init(&s->pt);
+
+    if (err == 0)
+        list_push_back(&all_spaces, &s->all_link);
     mutex_unlock(&vm_lock);
+    if (err != 0) {
+        kfree(s);
+        return NULL;
+    }
     return s;
 }
 

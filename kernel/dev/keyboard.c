@@ -47,6 +47,7 @@ enum {
     KEY_SHIFT_RIGHT = 0x36,
     KEY_ALT = 0x38,
     KEY_CAPS = 0x3a,
+    KEY_F2 = 0x3c,
 };
 
 static struct {
@@ -54,6 +55,8 @@ static struct {
     bool extended;
     int skip; /* bytes of a Pause key still to come */
     struct tty *tty;
+    void (*f2_pressed)(void); /* NULL: F2 is a key as others are */
+    bool f2_down;
 } keyboard;
 
 /* By scancode 0x00 .. 0x39; 0: no character. */
@@ -172,6 +175,25 @@ modifier(unsigned code, bool pressed, bool extended)
     }
 }
 
+/* Returns true if the key was F2 and somebody in the kernel takes it. */
+static bool
+taken(unsigned code, bool pressed)
+{
+    bool modified =
+        keyboard.shift_left || keyboard.shift_right || keyboard.ctrl || keyboard.alt;
+
+    if (code != KEY_F2 || keyboard.f2_pressed == NULL)
+        return false;
+    bool repeats = keyboard.f2_down;
+
+    keyboard.f2_down = pressed;
+    if (modified)
+        return false;
+    if (pressed && !repeats)
+        keyboard.f2_pressed();
+    return true;
+}
+
 static void
 scancode(uint8_t byte)
 {
@@ -190,7 +212,7 @@ scancode(uint8_t byte)
         keyboard.skip = 2;
         return;
     }
-    if (!modifier(code, pressed, extended) && pressed)
+    if (!modifier(code, pressed, extended) && !taken(code, pressed) && pressed)
         key_pressed(code, extended);
 }
 
@@ -264,6 +286,12 @@ start_controller(void)
     return controller_write(PORT_COMMAND, COMMAND_WRITE_CONFIG) &&
            controller_write(PORT_DATA, (uint8_t)config) &&
            controller_write(PORT_COMMAND, COMMAND_ENABLE_1);
+}
+
+void
+keyboard_take_f2(void (*pressed)(void))
+{
+    keyboard.f2_pressed = pressed;
 }
 
 bool

@@ -13,3 +13,9 @@ struct tty;
  * Returns: false when there is no controller or it fails its self-test.
  */
 bool keyboard_init(struct tty *tty);
+
+/*
+ * keyboard_take_f2 - F2 without Shift, Ctrl and Alt is not the terminal's any more.
+ * @pressed: called for each press (not again while it is held), from the interrupt.
+ */
+void keyboard_take_f2(void (*pressed)(void));

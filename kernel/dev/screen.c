@@ -4,7 +4,8 @@
  *
  * vt.c keeps what should be seen, `shown` what is; after each write only the cells that differ
  * are drawn.  So scrolling costs what changes on the screen, and a burst of text is drawn once,
- * in its last state.
+ * in its last state.  A view (screen.h) is drawn by the same comparison; what the console gets
+ * meanwhile waits in vt.
  *
  * Locks: lock (spin) for everything.  Nothing is logged while it is held.
  */
@@ -37,13 +38,14 @@
 static struct {
     struct spinlock lock;
     bool present;
+    bool view; /* a view is shown, not vt */
     struct vt vt;
-    struct vt_cell *shown;  /* as vt.cells, but what is drawn */
+    struct vt_cell *shown;  /* as vt.cells, but what is drawn; all zeros: unknown */
     uint32_t cursor_shown;  /* cell that is drawn as the cursor, or NOWHERE */
     volatile uint16_t *vga; /* VGA text memory, or NULL for a framebuffer */
     volatile uint8_t *pixels;
     unsigned pitch;
-    uint32_t palette[16]; /* as pixels */
+    uint32_t palettes[2][16]; /* as pixels: the console's, the view's */
 } screen = {.lock = SPINLOCK_INIT("screen"), .cursor_shown = NOWHERE};
 
 /* IBM's sixteen colours, red, green, blue. */
@@ -55,6 +57,14 @@ static const uint8_t colors[16][3] = {
 };
 
 /* Drawing. */
+
+static uint32_t
+pixel_of(const uint8_t rgb[3])
+{
+    return (uint32_t)rgb[0] << bootinfo.fb.red_shift |
+           (uint32_t)rgb[1] << bootinfo.fb.green_shift |
+           (uint32_t)rgb[2] << bootinfo.fb.blue_shift;
+}
 
 /* A row of eight pixels, two in one store. */
 static void
@@ -73,7 +83,8 @@ draw_pixels(uint32_t cell, struct vt_cell c)
     unsigned row = cell / screen.vt.cols, col = cell % screen.vt.cols;
     volatile uint8_t *at = screen.pixels + (size_t)row * FONT_HEIGHT * screen.pitch +
                            (size_t)col * FONT_WIDTH * PIXEL;
-    uint32_t fg = screen.palette[c.color & 15], bg = screen.palette[c.color >> 4];
+    const uint32_t *palette = screen.palettes[screen.view];
+    uint32_t fg = palette[c.color & 15], bg = palette[c.color >> 4];
     const uint8_t *glyph =
         font_glyphs[(c.ch < FONT_FIRST || c.ch > FONT_NONE ? FONT_NONE : c.ch) - FONT_FIRST];
 
@@ -127,29 +138,47 @@ show_cursor(void)
         draw_cell(now, true);
 }
 
+static void
+show_cell(uint32_t cell, struct vt_cell c)
+{
+    if (c.ch == screen.shown[cell].ch && c.color == screen.shown[cell].color)
+        return;
+    screen.shown[cell] = c;
+    draw_cell(cell, false);
+}
+
 /* Draws what differs; a row that does not is skipped by one comparison. lock held. */
 static void
 refresh(void)
 {
     struct vt *vt = &screen.vt;
 
+    if (screen.view)
+        return;
     for (unsigned row = vt->dirty_from; row < vt->dirty_to; row++) {
         uint32_t start = row * vt->cols;
 
         if (memcmp(vt->cells + start, screen.shown + start,
                    vt->cols * sizeof(struct vt_cell)) == 0)
             continue;
-        for (uint32_t i = start; i < start + vt->cols; i++) {
-            if (vt->cells[i].ch == screen.shown[i].ch &&
-                vt->cells[i].color == screen.shown[i].color)
-                continue;
-            screen.shown[i] = vt->cells[i];
-            draw_cell(i, false);
-        }
+        for (uint32_t i = start; i < start + vt->cols; i++)
+            show_cell(i, vt->cells[i]);
     }
     vt->dirty_from = vt->rows;
     vt->dirty_to = 0;
     show_cursor();
+}
+
+/* Another picture than before: nothing of what is drawn stays. lock held. */
+static void
+change_picture(bool view)
+{
+    screen.view = view;
+    memset(screen.shown, 0, (size_t)screen.vt.rows * screen.vt.cols * sizeof(struct vt_cell));
+    screen.vt.dirty_from = 0;
+    screen.vt.dirty_to = screen.vt.rows;
+    screen.cursor_shown = NOWHERE;
+    refresh();
 }
 
 void
@@ -175,6 +204,8 @@ screen_log(const char *text, size_t len)
 
     if (locked)
         spin_lock(&screen.lock);
+    else if (screen.view)
+        change_picture(false);
     for (size_t i = 0; i < len; i++) {
         if (text[i] != '\n')
             continue;
@@ -189,15 +220,73 @@ screen_log(const char *text, size_t len)
         spin_unlock(&screen.lock);
 }
 
-/* Starting. */
+/* Views. */
 
-static uint32_t
-pixel_of(const uint8_t rgb[3])
+/* Row @row is @n cells, and blanks. lock held, a view is shown. */
+static void
+show_row(unsigned row, const struct vt_cell *cells, unsigned n)
 {
-    return (uint32_t)rgb[0] << bootinfo.fb.red_shift |
-           (uint32_t)rgb[1] << bootinfo.fb.green_shift |
-           (uint32_t)rgb[2] << bootinfo.fb.blue_shift;
+    const struct vt_cell blank = {' ', 0};
+
+    for (unsigned col = 0; col < screen.vt.cols; col++)
+        show_cell(row * screen.vt.cols + col, col < n ? cells[col] : blank);
 }
+
+void
+screen_begin_view(const uint8_t rgb[16][3])
+{
+    spin_lock(&screen.lock);
+    for (int i = 0; i < 16; i++)
+        screen.palettes[true][i] = pixel_of(rgb[i]);
+    change_picture(true);
+    if (screen.vga != NULL)
+        move_vga_cursor(NOWHERE);
+    for (unsigned row = 0; row < screen.vt.rows; row++)
+        show_row(row, NULL, 0);
+    spin_unlock(&screen.lock);
+}
+
+void
+screen_end_view(void)
+{
+    spin_lock(&screen.lock);
+    if (screen.view)
+        change_picture(false);
+    spin_unlock(&screen.lock);
+}
+
+void
+screen_view_row(unsigned row, const struct vt_cell *cells, unsigned n)
+{
+    spin_lock(&screen.lock);
+    if (screen.view && row < screen.vt.rows)
+        show_row(row, cells, n);
+    spin_unlock(&screen.lock);
+}
+
+void
+screen_view_box(unsigned x, unsigned y, unsigned width, unsigned height, uint8_t color)
+{
+    spin_lock(&screen.lock);
+    if (screen.view && screen.pixels != NULL) {
+        volatile uint8_t *line = screen.pixels + (size_t)y * screen.pitch + (size_t)x * PIXEL;
+
+        for (unsigned i = 0; i < height; i++, line += screen.pitch)
+            for (unsigned k = 0; k < width; k++)
+                ((volatile uint32_t *)line)[k] = screen.palettes[true][color];
+    }
+    spin_unlock(&screen.lock);
+}
+
+bool
+screen_pixels(unsigned *width, unsigned *height)
+{
+    *width = screen.vt.cols * FONT_WIDTH;
+    *height = screen.vt.rows * FONT_HEIGHT;
+    return screen.pixels != NULL;
+}
+
+/* Starting. */
 
 /* Returns false if the loader left no framebuffer of a kind that we can draw on. */
 static bool
@@ -215,7 +304,7 @@ init_framebuffer(unsigned *rows, unsigned *cols)
         return false;
     screen.pitch = bootinfo.fb.pitch;
     for (int i = 0; i < 16; i++)
-        screen.palette[i] = pixel_of(colors[i]);
+        screen.palettes[false][i] = pixel_of(colors[i]);
     return true;
 }
 

@@ -141,6 +141,18 @@ process_next(pid_t pid)
     return best;
 }
 
+char
+process_letter_locked(const struct process *p, const struct task *t)
+{
+    if (p->state == PROCESS_ZOMBIE || t == NULL)
+        return 'Z';
+    if (p->stopped)
+        return 'T';
+    if (t->thread->state == THREAD_RUNNABLE)
+        return 'R';
+    return t->thread->sleep_kind == SLEEP_INTERRUPTIBLE ? 'S' : 'D';
+}
+
 void
 process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg)
 {

@@ -145,6 +145,9 @@ struct process *process_next(pid_t pid);
 /* True if a process other than @p runs in its memory too (vfork, CLONE_VM). P held. */
 bool process_shares_space_locked(struct process *p);
 
+/* R, S, D, T or Z: the state of @p by its thread @t (NULL: none is left), as in ps(1). P held. */
+char process_letter_locked(const struct process *p, const struct task *t);
+
 /* Calls @fn for each process. P held. */
 void process_for_each_locked(void (*fn)(struct process *p, void *arg), void *arg);
 

@@ -38,18 +38,6 @@ struct facts {
     uint64_t env_start;
 };
 
-static char
-state_letter(const struct process *p, const struct task *t)
-{
-    if (p->state == PROCESS_ZOMBIE || t == NULL)
-        return 'Z';
-    if (p->stopped)
-        return 'T';
-    if (t->thread->state == THREAD_RUNNABLE)
-        return 'R';
-    return t->thread->sleep_kind == SLEEP_INTERRUPTIBLE ? 'S' : 'D';
-}
-
 static const char *
 state_word(char letter)
 {
@@ -110,7 +98,7 @@ learn(const struct proc_inode *i, struct facts *f)
         spin_unlock(&proc_lock);
         return -ESRCH;
     }
-    f->state = state_letter(p, t);
+    f->state = process_letter_locked(p, t);
     f->pid = p->pid;
     f->tid = i->tid != 0 ? i->tid : p->pid;
     f->parent = p->parent != NULL ? p->parent->pid : 0;

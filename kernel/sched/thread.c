@@ -140,14 +140,27 @@ thread_exit(void)
     panic("a dead thread runs");
 }
 
-static uint32_t exiting; /* A: threads that began to exit and are not freed */
+static uint32_t exiting; /* A: threads that began to exit and are not freed, and borrowers */
 static struct waitq exits = WAITQ_INIT(exits);
+
+void
+thread_borrow(void)
+{
+    __atomic_add_fetch(&exiting, 1, __ATOMIC_RELAXED);
+}
+
+void
+thread_give_back(void)
+{
+    if (__atomic_sub_fetch(&exiting, 1, __ATOMIC_RELEASE) == 0)
+        waitq_wake_all(&exits);
+}
 
 void
 thread_begin_exit(void)
 {
     current_thread()->exiting = true;
-    __atomic_add_fetch(&exiting, 1, __ATOMIC_RELAXED);
+    thread_borrow();
 }
 
 void
@@ -164,8 +177,8 @@ thread_destroy(struct thread *t)
     stack_free(t->stack);
     kfree(t->fpu);
     kfree(t);
-    if (counted && __atomic_sub_fetch(&exiting, 1, __ATOMIC_RELEASE) == 0)
-        waitq_wake_all(&exits);
+    if (counted)
+        thread_give_back();
 }
 
 void

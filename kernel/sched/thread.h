@@ -88,6 +88,13 @@ void thread_exit(void) NORETURN;
 void thread_begin_exit(void);
 void thread_await_exits(void);
 
+/*
+ * Between these the caller may hold what threads that exit gave back: thread_await_exits waits
+ * for it, too.
+ */
+void thread_borrow(void);
+void thread_give_back(void);
+
 /* Frees a thread that does not run: it was never started, or is dead. */
 void thread_destroy(struct thread *t);
 
