@@ -6,6 +6,8 @@
  * (frame->slab), the class (frame->index) and how many objects are in use (frame->used).
  * Slabs with a free object are on their class's list; full ones are on none.
  *
+ * With DEBUG=1 free objects are filled with KMALLOC_FREED, and looked at before they serve again.
+ *
  * SIMPLE: one lock for all classes.  Real kernels keep caches of objects
  * per CPU (Bonwick 1994, 2001).
  */
@@ -36,6 +38,34 @@ class_of(size_t size)
     return c;
 }
 
+#ifdef DEBUG
+static void
+fill_free(uint64_t *p, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof(*p); i++)
+        p[i] = KMALLOC_FREED;
+}
+
+/* The first word is the list's. */
+static void
+expect_free(const uint64_t *p, size_t size)
+{
+    for (size_t i = 1; i < size / sizeof(*p); i++)
+        if (p[i] != KMALLOC_FREED)
+            panic("kmalloc: word %lu of the free object at %#lx was stored to", i, (vaddr_t)p);
+}
+#else
+static void
+fill_free(uint64_t *p UNUSED, size_t size UNUSED)
+{
+}
+
+static void
+expect_free(const uint64_t *p UNUSED, size_t size UNUSED)
+{
+}
+#endif
+
 /* Cuts a new frame into objects of class @c; NULL when there is none. */
 static struct frame *
 slab_new(unsigned c)
@@ -48,6 +78,7 @@ slab_new(unsigned c)
     char *base = frame_data(f);
     void *head = NULL;
 
+    fill_free((uint64_t *)base, PAGE_SIZE);
     for (size_t off = 0; off + class_size[c] <= PAGE_SIZE; off += class_size[c]) {
         *(void **)(base + off) = head;
         head = base + off;
@@ -97,6 +128,7 @@ kmalloc(size_t size)
         __atomic_add_fetch(&objects, 1, __ATOMIC_RELAXED);
         if (f->slab == NULL)
             list_del(&f->link);
+        expect_free(p, class_size[c]);
     }
     spin_unlock(&kmalloc_lock);
     return p;
@@ -132,6 +164,7 @@ kfree(void *p)
     spin_lock(&kmalloc_lock);
     if (f->slab == NULL)
         list_push_front(&partial[f->index], &f->link);
+    fill_free(p, class_size[f->index]);
     *(void **)p = f->slab;
     f->slab = p;
     ASSERT(f->used > 0);

@@ -218,7 +218,7 @@ def test_the_processes_are_those_of_memory(machine):
 
     def look():
         shot, listed = machine.shot(), vm(machine.env, "ps", "--json")
-        it = Damage(machine.folder).state
+        it = Damage(runs.kernel_of(machine.folder), machine.folder).state
         lines = [[p["pid"], p["state"], it.name_of(it.processes[p["pid"]]),
                   *(f"{4 * p[key]}K" for key in ("resident", "swapped", "tables"))] for p in listed]
         shown = [shot.row(row)[:STRIP].split()[:6] for row in range(3, 3 + len(lines))]
@@ -249,7 +249,7 @@ def wrong_owner(it):
 def test_a_broken_frame_is_red(machine, damage):
     """It and no other, with a sentence, for as long as it is broken."""
     view(machine, "Frames ")
-    it = Damage(machine.folder)
+    it = Damage(runs.kernel_of(machine.folder), machine.folder)
     number, field, value, sentence = damage(it)
     offset, size = it.field("frame", field), {"used": 2, "owner": 1}[field]
     place = it.state.descriptor(number) + offset
@@ -311,7 +311,7 @@ def test_text_memory(built, tmp_path):
         assert rows[0].startswith("Frames ") and rows[-1] == "every invariant holds"
         machine.monitor(("inject-nmi", {}))
         assert machine.program.wait(PATIENCE) == 126
-        it = Damage(machine.folder).kernel
+        it = Damage(runs.kernel_of(machine.folder), machine.folder).kernel
         assert not it.variable("kernel/dev/screen.c:screen").view
     finally:
         machine.close()

@@ -44,7 +44,7 @@ MISTAKES = {
     "stack overflow": in_getpid("    if (deep(1000) == 1)\n        return 0;\n", DEEP),
     "double free": twice("mm/pagetable.c", FREE_ROOT),
     "use after free": Bug("kernel/proc/exec.c", CLEANUP, "    kfree(x);\n" + CLEANUP.replace("    kfree(x);\n", ""),
-                          PROGRAM, ""),
+                          PROGRAM, "", debug=True),
     "reference count": Bug("mm/clone.c", "            anon_get(to[k]);\n", "", PROGRAM, ""),
     "stale TLB": BUGS["tables"],
     "lost dirty bit": Bug("mm/rmap.c", DIRTY, "", SWAP, "", SMALL, debug=True),

@@ -20,6 +20,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
 #include "kernel/lib/string.h"
+#include "mm/kmalloc.h"
 #include "mm/layout.h"
 
 /* Called by entry.asm. */
@@ -194,6 +195,26 @@ kernel_page_fault(struct trapframe *tf)
     __asm__ volatile("cli" ::: "memory");
 }
 
+/* With DEBUG=1, what was a pointer in memory that kfree() took back. */
+static bool
+holds_freed(const struct trapframe *tf)
+{
+    const uint64_t *r = &tf->r15;
+
+    for (; r <= &tf->rdi; r++)
+        if (*r == KMALLOC_FREED)
+            return true;
+    return false;
+}
+
+static void NORETURN
+panic_exception(const struct trapframe *tf)
+{
+    if (tf->vector == TRAP_GP && holds_freed(tf))
+        panic_trap(tf, "the kernel followed a pointer out of memory that was freed");
+    panic_trap(tf, "%s in the kernel", trap_name(tf->vector));
+}
+
 void
 trap_kernel(struct trapframe *tf)
 {
@@ -202,7 +223,7 @@ trap_kernel(struct trapframe *tf)
     else if (tf->vector == TRAP_PF)
         kernel_page_fault(tf);
     else if (!trap_fixup(tf))
-        panic_trap(tf, "%s in the kernel", trap_name(tf->vector));
+        panic_exception(tf);
 }
 
 /*
