@@ -186,6 +186,15 @@ soak: ## Run the long tests that `make test` leaves out; SOAK_MINUTES=60, SOAK_S
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) -m pytest -s -m soak $(PYTEST_ARGS) $(TESTS)
 
+BOOK  := docs/book/src
+PAGES ?= README $(sort $(basename $(notdir $(wildcard $(BOOK)/[0-9]*.md))))
+
+.PHONY: docs-check
+docs-check: ## Run what docs/book prints, and compare; PAGES='04-fault 07-cow', UPDATE=1 writes what is printed now
+	@tools/setup
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@VITRINE_NO_BUILD=1 tools/docs-check $(if $(filter 1,$(UPDATE)),--update) $(PAGES:%=$(BOOK)/%.md)
+
 # --- measuring -------------------------------------------------------------------------------------------
 
 .PHONY: bench
@@ -253,7 +262,7 @@ clean: ## Remove build/
 .PHONY: help
 help: ## Show this list
 	@echo "Vitrine: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 	@echo "Variables: DEBUG=1, CC=clang, EXTRA_CFLAGS=..., JOBS=N, TESTS=FILE, PYTEST_ARGS='...', RUN_ARGS='--mem 1G'"
 	@echo "A single program in the guest: ./vm run -- PROGRAM ARG..., see ./vm --help"
 
