@@ -227,6 +227,18 @@ $(U)/bench/floor.elf: bench/floor/floor.c bench/floor/entry.asm bench/floor/floo
 	@$(LD) -n -nostdlib -static --build-id=none -z noexecstack --no-warn-rwx-segments \
 		-T bench/floor/floor.ld -o $@ $(@D)/entry.o $(@D)/floor.o
 
+# --- the course ------------------------------------------------------------------------------------------
+
+.PHONY: handout solution hint
+handout: ## Write a lab as students get it; LAB=cow OUT=folder (docs/labs.md)
+	@tools/lab handout "$(LAB)" "$(OUT)"
+
+solution: ## Put a step's solution into a student's tree; LAB=cow STEP=1 IN=folder
+	@tools/lab solution "$(LAB)" "$(STEP)" "$(IN)"
+
+hint: ## Print a hint; LAB=cow STEP=2 LEVEL=1
+	@tools/lab hint "$(LAB)" "$(STEP)" "$(LEVEL)"
+
 # --- reading and checking the source ---------------------------------------------------------------------
 
 ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] user/*.[ch] \

@@ -92,8 +92,10 @@ share_pages(struct space *child, struct space *parent, const struct region *r,
         for (unsigned k = 0; k < n; k++) {
             if (from[k] == NULL)
                 continue;
+            // LAB cow/1 begin -- @copy
             to[k] = from[k];
             anon_get(to[k]);
+            // LAB end
             child->nprivate++;
         }
     }
@@ -104,11 +106,13 @@ share_pages(struct space *child, struct space *parent, const struct region *r,
 static void
 write_protect(struct space *parent, const struct region *r, struct tlb_batch *b)
 {
+    // LAB cow/2 begin -- (void)parent, (void)r, (void)b;
     vaddr_t va;
     pte_t *e;
 
     pagetable_for_each (e, va, &parent->pt, r->start, r->end)
         rmap_write_protect_pte(parent, va, e, b);
+    // LAB end
 }
 
 static int
@@ -131,7 +135,9 @@ clone_regions(struct space *child, struct space *parent)
         if (err != 0)
             break;
     }
+    // LAB cow/2 begin
     tlb_flush(&b);
+    // LAB end
     mutex_unlock(&vm_lock);
     return err;
 }

@@ -38,10 +38,13 @@ replace_page(struct fault *f, const struct frame *source, struct anon *old)
         goto no_memory;
     if (rmap_enter(s, f->va, copy->frame, region_rights(f->region), &f->tlb) != 0)
         goto no_mapping;
-    if (old == NULL)
+    if (old == NULL) {
         s->nprivate++;
-    else
+    } else {
+        // LAB cow/3 begin
         anon_put(old, &f->tlb);
+        // LAB end
+    }
     f->frame = copy->frame;
     f->kinds |= 1U << (source == frame_zero ? FAULT_NEW : FAULT_COPY);
     if (source != frame_zero)
@@ -62,6 +65,7 @@ enum fault_result
 cow_write_anon(struct fault *f, struct anon *a)
 {
     ASSERT(a->frame != NULL && !a->frame->busy);
+    // LAB cow/3 begin -- @enter
     if (a->refs > 1)
         return replace_page(f, a->frame, a);
 
@@ -71,6 +75,7 @@ cow_write_anon(struct fault *f, struct anon *a)
     f->kinds |= 1U << FAULT_REUSE;
     trace_cow_reuse(f->va, frame_number(a->frame));
     return FAULT_DONE;
+    // LAB end
 }
 
 enum fault_result
