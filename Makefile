@@ -133,8 +133,11 @@ USER_BIN := $(USER_C:%.c=$(U)/%)
 .PHONY: user
 user: $(USER_BIN) ## Build the programs of user/ for musl, in build/user
 
+# The programs of the labs are not on the root disk; tools/grade adds those of one lab.
+LAB_BIN := $(patsubst %.c,$(U)/%,$(sort $(wildcard labs/*/programs/*.c)))
+
 # How a program is linked stands in its own source, see tools/ucc.
-$(USER_BIN): $(U)/%: %.c tools/ucc tools/musl-static-pie.specs
+$(USER_BIN) $(LAB_BIN): $(U)/%: %.c tools/ucc tools/musl-static-pie.specs
 	@mkdir -p $(@D)
 	@$(SAY) "  UCC     $<"
 	@tools/ucc $< $@ $@.d
@@ -229,7 +232,7 @@ $(U)/bench/floor.elf: bench/floor/floor.c bench/floor/entry.asm bench/floor/floo
 
 # --- the course ------------------------------------------------------------------------------------------
 
-.PHONY: handout solution hint
+.PHONY: handout solution hint grade replay
 handout: ## Write a lab as students get it; LAB=cow OUT=folder (docs/labs.md)
 	@tools/lab handout "$(LAB)" "$(OUT)"
 
@@ -239,10 +242,18 @@ solution: ## Put a step's solution into a student's tree; LAB=cow STEP=1 IN=fold
 hint: ## Print a hint; LAB=cow STEP=2 LEVEL=1
 	@tools/lab hint "$(LAB)" "$(STEP)" "$(LEVEL)"
 
+TREE ?= .
+
+grade: ## Grade a student's tree; LAB=cow TREE=folder (this one) GRADE_ARGS='--format junit'
+	@tools/grade "$(LAB)" --tree "$(TREE)" $(GRADE_ARGS)
+
+replay: ## Run one test of a lab again, exactly; LAB=cow TEST=share SEED=7 TREE=folder
+	@tools/grade "$(LAB)" --tree "$(TREE)" --test "$(TEST)" --seed "$(SEED)" --replay $(GRADE_ARGS)
+
 # --- reading and checking the source ---------------------------------------------------------------------
 
 ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] user/*.[ch] \
-	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch]))
+	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] labs/*.h labs/*/programs/*.c))
 ALL_SH := tools/setup tools/ucc .ci/run
 
 .PHONY: lint
@@ -278,4 +289,4 @@ help: ## Show this list
 	@echo "Variables: DEBUG=1, CC=clang, EXTRA_CFLAGS=..., JOBS=N, TESTS=FILE, PYTEST_ARGS='...', RUN_ARGS='--mem 1G'"
 	@echo "A single program in the guest: ./vm run -- PROGRAM ARG..., see ./vm --help"
 
--include $(KERNEL_OBJ:.o=.d) $(USER_BIN:%=%.d)
+-include $(KERNEL_OBJ:.o=.d) $(USER_BIN:%=%.d) $(LAB_BIN:%=%.d)

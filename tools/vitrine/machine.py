@@ -388,15 +388,8 @@ class Machine:
         return ""
 
     def registers(self):
-        """For each CPU a dict of rip, cr2, cpl, halted, interrupts (on or off); [] when QEMU does not say."""
-        cpus = []
-        for text in re.split(r"CPU#\d+", self.monitor("info registers -a"))[1:]:
-            found = dict(re.findall(r"\b[RE]?(IP|FL|CR2|CPL|HLT)=\s*([0-9a-f]+)", text))
-            if "IP" in found:
-                cpus.append({"rip": int(found["IP"], 16), "cr2": int(found.get("CR2", "0"), 16),
-                             "cpl": int(found["CPL"]), "halted": found["HLT"] == "1",
-                             "interrupts": bool(int(found["FL"], 16) & 0x200)})
-        return cpus
+        """For each CPU what parse_registers() finds; [] when QEMU does not say."""
+        return parse_registers(self.monitor("info registers -a"))
 
     def reset_by_guest(self):
         """True when the guest made the machine reset, by a triple fault or on purpose; it is paused now."""
@@ -458,6 +451,18 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
+
+
+def parse_registers(text):
+    """What `info registers -a` printed: for each CPU a dict of rip, cr2, cpl, halted, interrupts (on or off)."""
+    cpus = []
+    for part in re.split(r"CPU#\d+", text)[1:]:
+        found = dict(re.findall(r"\b[RE]?(IP|FL|CR2|CPL|HLT)=\s*([0-9a-f]+)", part))
+        if "IP" in found:
+            cpus.append({"rip": int(found["IP"], 16), "cr2": int(found.get("CR2", "0"), 16),
+                         "cpl": int(found["CPL"]), "halted": found["HLT"] == "1",
+                         "interrupts": bool(int(found["FL"], 16) & 0x200)})
+    return cpus
 
 
 def symbol(address):

@@ -48,7 +48,7 @@ class Test:
     probe: str = ""
     machine: dict = field(default_factory=dict)
     budget: int = 2_000_000_000
-    seconds: int = 240
+    seconds: int = 120
     hidden: bool = False
 
 

@@ -1,0 +1,252 @@
+"""Grades a student's tree: `make grade`, `make replay`.
+
+Only the files that the lab lets a student change are taken from there; all else, the tests above all, is this tree's.
+They are built in a folder apart, by an unprivileged user if we are root, and run there.  What a run comes to is
+judged by labs/NAME/probe.py, which looks at the machine and not at what it prints.
+
+Exit status: 0 all passed, 1 not all, 2 the student's files do not build, 3 our own trouble.
+"""
+import argparse
+import fcntl
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from .. import image, machine
+from ..machine import HostError
+from . import Lab, results
+from .look import SANDBOX, Look, Over, Program
+
+SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile", "vm")
+HEADERS = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h"}
+SEED_MAX = 1 << 31
+PASSED, FAILED, ALL_OURS = 0, 1, 3
+NOT_BUILT = 2
+
+
+class NotBuilt(Exception):
+    """The student's files cannot be built; str() says why."""
+
+
+# --- a student's files -----------------------------------------------------------------------------------
+
+def refuse_tricks(path, text, root):
+    """Raise NotBuilt if a file would take in what is not of the tree."""
+    joined = re.sub(r'"\s*"', "", re.sub(r"\\\n", "", text))  # as the compiler joins what is in quotes
+    if match := re.search(r"\.(incbin|include)\b|#\s*embed\b|%:|\?\?=|\.macro\b", joined):
+        raise NotBuilt(f"{path}: {match[0]} is not allowed in a lab")
+    for line in re.sub(r"/\*.*?\*/", " ", joined, flags=re.S).splitlines():
+        if not re.match(r"\s*#\s*(include|import)", line):
+            continue
+        quoted, angled = re.match(r'\s*#\s*include\s*"([^"]+)"', line), re.match(r"\s*#\s*include\s*<([^>]+)>", line)
+        name = os.path.normpath(quoted[1]) if quoted else ""
+        inside = quoted and not name.startswith(("/", "..")) and name.endswith(".h") and (
+            os.path.exists(os.path.join(root, name)) or name.startswith("kernel/trace/events"))
+        if not inside and not (angled and angled[1] in HEADERS):
+            raise NotBuilt(f"{path}: {line.strip()}: a lab's file may include headers of the tree only")
+
+
+def student_files(lab, tree):
+    """{path: text} of the files that count."""
+    found = {}
+    for path in lab.files:
+        try:
+            found[path] = lab.source(path, tree)
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotBuilt(f"{path} of {tree} cannot be read: {error}") from error
+        refuse_tricks(path, found[path], lab.root)
+    return found
+
+
+# --- building --------------------------------------------------------------------------------------------
+
+def reference(lab):
+    """Bring this tree's kernel and the lab's programs up to date; the root disk with those in /lab."""
+    words = sorted({test.program.split()[0] for test in lab.tests.values()})
+    programs = {word: os.path.join(machine.BUILD, "labs", lab.name, "programs", word) for word in words}
+    machine.build(False, [os.path.relpath(path, machine.ROOT) for path in programs.values()], programs.values())
+    disk = os.path.join(machine.BUILD, "labs", lab.name, "root.img")
+    with open(disk + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made_from = [machine.DISK, *programs.values()]
+        if not os.path.exists(disk) or os.stat(disk).st_mtime < max(os.stat(path).st_mtime for path in made_from):
+            image.make_with(machine.TREE, [(path, f"/lab/{word}") for word, path in programs.items()], disk + ".new")
+            os.replace(disk + ".new", disk)
+    return disk, programs
+
+
+class Stage:
+    """A folder apart: this tree's sources and objects, with the student's files among them."""
+
+    def __init__(self, lab, tree):
+        self.lab, self.tree = lab, tree
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix=f"grade-{lab.name}-"))
+        self.build = os.path.join(self.root, "build")
+        self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def make(self):
+        """Build; NotBuilt with the compiler's words when that cannot be done."""
+        files = student_files(self.lab, self.tree)
+        self.disk, self.programs = reference(self.lab)
+        for name in SOURCES:
+            copy = shutil.copytree if os.path.isdir(os.path.join(self.lab.root, name)) else shutil.copy2
+            copy(os.path.join(self.lab.root, name), os.path.join(self.root, name))
+        os.mkdir(self.build)
+        for name in ("obj", "include"):
+            shutil.copytree(os.path.join(machine.BUILD, name), os.path.join(self.build, name))
+        shutil.copy2(os.path.join(machine.BUILD, "flags"), self.build)
+        image.copy_sparse(self.disk, os.path.join(self.build, "root.img"))
+        for path, text in files.items():
+            if text != self.lab.source(path):
+                with open(os.path.join(self.root, path), "w", encoding="utf-8") as file:
+                    file.write(text)
+        self._give_away()
+        done = subprocess.run(["make", "-s", "kernel"], cwd=self.root, env=self.environment(), capture_output=True,
+                              text=True, errors="replace", stdin=subprocess.DEVNULL, check=False, **self.user)
+        if done.returncode:
+            raise NotBuilt((done.stdout + done.stderr).strip())
+
+    def _give_away(self):
+        """The folder belongs to whom the student's files are built by."""
+        if self.user:
+            subprocess.run(["chown", "-R", "nobody:nogroup", self.root], check=True)
+
+    def environment(self):
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "CC") if key in os.environ}
+        return {**kept, "HOME": self.root, "TMPDIR": self.root, "VITRINE_BUILD": self.build, "VITRINE_NO_BUILD": "1"}
+
+    def start(self, test, seed):
+        """A run of a test's program, as a Look; it stands before its first instruction."""
+        word, *arguments = test.program.format(seed=seed).split()
+        its = {"mem": "32M", "cpus": 1, "swap": "", "append": "", **test.machine}
+        command = [os.path.join(self.root, "vm"), "run", "--gdb", "--mem", its["mem"], "--cpus", str(its["cpus"]),
+                   "--seed", str(seed), "--timeout", str(test.seconds), "--qemu", SANDBOX]
+        command += ["--swap", its["swap"]] * bool(its["swap"]) + ["--append", its["append"]] * bool(its["append"])
+        look = Look([*command, "--", f"/lab/{word}", *arguments], self.environment(), Program(self.programs[word]),
+                    self.user)
+        look.seed = seed
+        return look
+
+
+# --- judging ---------------------------------------------------------------------------------------------
+
+def probe_of(lab, test):
+    """The function that judges a test."""
+    name, _, function = (test.probe or test.name).rpartition(":")
+    path = os.path.join(lab.folder, f"{name or 'probe'}.py")
+    spec = importlib.util.spec_from_file_location(f"probe_{lab.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return getattr(module, function)
+    except AttributeError:
+        raise HostError(f"{path} has no function {function}") from None
+
+
+def judge(look, test, probe):
+    """Let the probe go through the run; what it saw is in look.seen."""
+    try:
+        probe(look)
+        look.end()
+        spent = look.instructions()
+        look.expect(spent <= test.budget, f"it took {spent:,} instructions, {test.budget:,} are allowed")
+    except Over as over:
+        look.seen.append(str(over))
+
+
+def cause_of(lab, seen):
+    """The first diagnosis that fits what was seen."""
+    return next((d for d in lab.diagnoses if any(re.search(d.seen, text, re.S) for text in seen)), None)
+
+
+def run_test(stage, test, seed):
+    """One test of a tree that is built; a results.Result."""
+    lab, began = stage.lab, time.monotonic()
+    look = stage.start(test, seed)
+    try:
+        judge(look, test, probe_of(lab, test))
+        open_steps = sorted(look.reached(lab.name) & set(test.needs)) if look.seen else []
+        found = cause_of(lab, look.seen)
+        outcome = "todo" if open_steps else "failed" if look.seen else "passed"
+        return results.Result(test.name, test.what, test.points, outcome, seed=seed, steps=open_steps, seen=look.seen,
+                              diagnosis=found.name if found else "", cause=found.cause if found else "",
+                              seconds=time.monotonic() - began, instructions=look.instructions(),
+                              output=look.output(), log=look.log())
+    finally:
+        look.close()
+
+
+def grade(lab, tree, tests=None, seed=None, tell=lambda result: None):
+    """Build and run; the results.Report."""
+    report = results.Report(lab.name, lab.title, os.path.realpath(tree))
+    tests = [lab.tests[name] for name in tests] if tests else list(lab.tests.values())
+    with Stage(lab, tree) as stage:
+        try:
+            stage.make()
+        except NotBuilt as error:
+            report.build = str(error)
+        for test in tests:
+            if report.build:
+                result = results.Result(test.name, test.what, test.points, "failed", seen=["it was not built"])
+            else:
+                result = run_test(stage, test, seed or secrets.randbelow(SEED_MAX - 1) + 1)
+            report.results.append(result)
+            tell(result)
+    return report
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+def parse(words):
+    parser = argparse.ArgumentParser(prog="grade", description="Grade a student's tree; docs/labs.md tells how.")
+    parser.add_argument("lab", help="which lab, such as cow")
+    parser.add_argument("--tree", default=machine.ROOT, metavar="FOLDER", help="the student's tree (this one)")
+    parser.add_argument("--test", action="append", default=[], help="this test alone; may be repeated")
+    parser.add_argument("--seed", type=int, default=0, help="of every run (each has one of its own, by chance)")
+    parser.add_argument("--format", choices=sorted(results.FORMATS), default="text")
+    parser.add_argument("--out", metavar="FILE", help="write the result there, not to standard output")
+    parser.add_argument("--replay", action="store_true", help="show what the program and the kernel printed, too")
+    return parser.parse_args(words)
+
+
+def main(words):
+    """tools/grade; its exit status."""
+    opts = parse(words)
+    try:
+        lab = Lab(opts.lab)
+        unknown = [name for name in opts.test if name not in lab.tests]
+        if unknown:
+            raise HostError(f"the lab {lab.name} has no test {unknown[0]}; it has: {', '.join(lab.tests)}")
+        if not os.path.isdir(opts.tree):
+            raise HostError(f"{opts.tree}: no such folder")
+        live = opts.format == "text" and not opts.out
+        report = grade(lab, opts.tree, opts.test, opts.seed,
+                       (lambda result: print(results.lines(result, lab.name, opts.tree), flush=True)) if live else
+                       (lambda result: None))
+        if opts.replay:
+            print("".join(f"--- printed\n{result.output}--- the kernel's log\n{result.log}" for result in report.results))
+        write(results.total(report) if live else results.FORMATS[opts.format](report), opts.out)
+    except (HostError, image.ImageError, OSError) as error:
+        print(f"grade: {error}", file=sys.stderr)
+        return ALL_OURS
+    return NOT_BUILT if report.build else PASSED if report.all_passed() else FAILED
+
+
+def write(text, path):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        sys.stdout.write(text)
