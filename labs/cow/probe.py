@@ -25,8 +25,18 @@ def references(look, frames, count, when):
                            "pages" + (f", the first is in frame {wrong[0]}" if wrong else ""))
 
 
+def first_fork(look):
+    """Everything must hold right after the first fork of all, the first process's own; the State then.
+
+    If it does not, the program may never be reached.
+    """
+    look.at_kernel("process_enter_family")
+    return look.invariants()
+
+
 def share(look):
     """Nothing is copied by fork, and nobody may write."""
+    first_fork(look)
     before = look.at(1)
     words = before.words(before.args[0], 2 * before.args[1])
     pieces = list(zip(("the mapping", "the heap", "the program's data", "the stack"), words[0::2], words[1::2]))
@@ -48,8 +58,10 @@ def share(look):
         references(look, frames[name], 1, f"{name}: when the child has ended")
 
 
-def begin(look, number):
+def begin(look, number, first=True):
     """The parent before fork: (where, how many, in which frames)."""
+    if number == 1 and first:
+        first_fork(look)
     before = look.at(number)
     start, pages = before.args[0:2]
     return start, pages, before.frames(start, pages)
@@ -95,7 +107,10 @@ def break_(look):
 
 def parent(look):
     """The parent stores first, while the processor may remember its old rights."""
-    start, pages, frames = begin(look, 1)
+    state = first_fork(look)
+    remembered = state.kernel.variable("mm/tlbcheck.c:nrecords")
+    look.expect(not remembered, f"after fork the processor remembers {remembered} entries as they were before")
+    start, pages, frames = begin(look, 1, False)
     stored = [k for k in range(pages) if look.chosen(k)]
     copies(look, look.at(2), start, pages, frames, stored, "the parent")
     child = look.at(3)
@@ -161,6 +176,7 @@ def kernel(look):
 
 def swap(look):
     """Sharing in swap; no store is lost by the change of an entry."""
+    first_fork(look)
     before = look.at(1)
     start, pages, again = before.args
     frames = before.frames(start, again)

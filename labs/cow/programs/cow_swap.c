@@ -29,13 +29,16 @@ main(int argc, char **argv)
 {
     uint32_t seed = seed_of(argc, argv);
     char *p = pages(COUNT);
+    struct gate go;
 
+    gate_make(&go);
     fill(p, COUNT, seed);
     touch(p, AGAIN);          /* they come back from the disk, clean, ... */
     fill(p, AGAIN, seed + 1); /* ... and become dirty by nothing but this store */
     checkpoint(1, p, COUNT, AGAIN);
     pid_t child = (pid_t)MUST(fork());
     if (child == 0) {
+        gate_wait(&go);
         for (uint32_t k = 0; k < COUNT; k++)
             if (chosen(seed, k))
                 memset(p + k * PAGE, byte_of(seed + 2, k), PAGE);
@@ -44,6 +47,7 @@ main(int argc, char **argv)
         _exit(test_failures);
     }
     checkpoint(2, p, COUNT, AGAIN);
+    gate_open(&go);
     show_status("the child", reap(child));
     CHECK("the parent finds what it stored", wrong(p, seed, 0) == 0);
     return finish();

@@ -81,9 +81,13 @@ class Stub:
         """Stop when any processor comes to this address, in any address space."""
         self.expect_ok(f"Z1,{va:x},1")
 
+    def leave(self, va):
+        """Stop there no more."""
+        self.expect_ok(f"z1,{va:x},1")
+
     def pass_by(self, va):
         """The processor stands at an address where it stops, and is to go one instruction further."""
-        self.expect_ok(f"z1,{va:x},1")
+        self.leave(va)
         self.ask("s")
         self.stop_at(va)
 

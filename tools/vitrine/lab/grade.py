@@ -167,8 +167,8 @@ def judge(look, test, probe):
 
 
 def cause_of(lab, seen):
-    """The first diagnosis that fits what was seen."""
-    return next((d for d in lab.diagnoses if any(re.search(d.seen, text, re.S) for text in seen)), None)
+    """The first diagnosis that fits what was seen, one line after the other."""
+    return next((d for d in lab.diagnoses if re.search(d.seen, "\n".join(seen), re.S)), None)
 
 
 def run_test(stage, test, seed):

@@ -13,6 +13,7 @@ the kernel says; what the kernel's structures say is held against that by state(
 counts only if the code that is mapped there is the program's own, byte for byte: a program that was changed or
 exchanged reaches none.
 """
+import contextlib
 import os
 import re
 import subprocess
@@ -132,6 +133,27 @@ class Look:
         self.stops.append(stop)
         return stop
 
+    def at_kernel(self, function):
+        """Run until the kernel comes to a function, which a file of ours must define; the Space that it is in."""
+        if self._stub is None:
+            self._connect()
+        with open(os.path.join(self.folder, "vitrine.elf"), "rb") as file:
+            found = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(function)
+        if not found:
+            raise HostError(f"the kernel has no function {function}")
+        here = found[0]["st_value"]
+        try:
+            self._stub.stop_at(here)
+            self._go()
+            at = self._stub.register(gdbstub.RIP)
+            if at == here:
+                self._stub.leave(here)
+                return Space(self._ram, self._stub.register(gdbstub.CR3))
+        except gdbstub.Gone:
+            pass
+        self._finish()
+        raise Over(f"the run ended before the kernel came to {function}(): {self._how()}")
+
     def expect(self, holds, sentence):
         """Note what is wrong unless it holds; True if it does."""
         if not holds and sentence not in self.seen:
@@ -162,7 +184,7 @@ class Look:
     def invariants(self):
         """Note every invariant of memory that is broken now; docs/invariants.md has them."""
         state = self.state()
-        if not runs.locks_held(state.kernel):
+        if not set(runs.locks_held(state.kernel)) - {"processes"}:  # which guards no memory
             for number, sentence in check.Check(state).run().violations[:SHOWN]:
                 self.expect(False, f"invariant {number}: {sentence}")
         return state
@@ -190,8 +212,7 @@ class Look:
             if self._stub is None:
                 self._connect()
             while True:
-                self._stub.go()
-                self._wait()
+                self._go()
                 if self._stub.register(gdbstub.RIP) != self.program.here:
                     return None  # it is the machine that stopped, in a reset; vm run will say so
                 root = self._stub.register(gdbstub.CR3)
@@ -205,18 +226,15 @@ class Look:
         except gdbstub.Gone:
             return None
 
-    def _wait(self):
-        """Until the machine stops; one that never will is ended."""
+    def _go(self):
+        """Let the machine run until it stops; one that never will is Over."""
         watch = verdict.Watch()
+        self._stub.go()
         while not self._stub.stopped(LOOK_EVERY):
             if self.vm.poll() is not None:
                 raise gdbstub.Gone
-            with_monitor = runs.Monitor(self.folder)
-            try:
-                cpus = machine.parse_registers(with_monitor.registers())
-            finally:
-                with_monitor.close()
-            end = watch.look(cpus)
+            with contextlib.closing(runs.Monitor(self.folder)) as monitor:
+                end = watch.look(machine.parse_registers(monitor.registers()))
             if end is not None:
                 raise Over(end.message)
 
@@ -246,12 +264,14 @@ class Look:
         self.message = self._text(1)
 
     def _how(self):
-        """How the run ended, and what the program had to say against it."""
-        lines = [line for line in self.message.splitlines() if line.strip() and "vm: see " not in line
-                 and "waiting for the debugger" not in line]
+        """How the run ended, and what the kernel and the program had to say about it."""
+        first, *more = [line for line in self.message.splitlines() if line.startswith(("vm: ", " "))
+                        and not line.startswith(("vm: see ", "vm: waiting "))] or [""]
+        if "check of memory failed" in first:
+            more = [line for line in more if re.search("init:|vm_check", line)]
         said = [line for line in self.output().splitlines() if line.startswith(("FAILED", "GAVE UP"))]
-        ended = "\n".join(lines[:12]) or f"the program ended with status {self.vm.returncode}"
-        return "\n".join([ended, *said[:SHOWN]])
+        ended = first.removeprefix("vm: ") or f"the program ended with status {self.vm.returncode}"
+        return "\n".join([ended, *more[:SHOWN * 2], *said[:SHOWN]])
 
     def _text(self, which):
         self._files[which].seek(0)
