@@ -181,7 +181,7 @@ debug: ## Boot like `make run`, but wait for ./vm gdb in another terminal
 test: ## Run every test; TESTS=tests/test_x.py or PYTEST_ARGS='-k name' picks some
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@$(PYTHON) -m pytest -n $(JOBS) -m "not soak" $(PYTEST_ARGS) $(TESTS)
+	@$(PYTHON) -m pytest -n $(JOBS) -m "not soak and not labs" $(PYTEST_ARGS) $(TESTS)
 
 .PHONY: soak
 soak: ## Run the long tests that `make test` leaves out; SOAK_MINUTES=60, SOAK_SEED
@@ -243,6 +243,12 @@ hint: ## Print a hint; LAB=cow STEP=2 LEVEL=1
 	@tools/lab hint "$(LAB)" "$(STEP)" "$(LEVEL)"
 
 TREE ?= .
+
+.PHONY: test-labs
+test-labs: ## Run every test of the labs: solutions, skeletons, wrong solutions, cheats
+	@tools/setup
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) -m pytest -n $(JOBS) $(PYTEST_ARGS) tests/test_lab.py tests/test_labs.py
 
 grade: ## Grade a student's tree; LAB=cow TREE=folder (this one) GRADE_ARGS='--format junit'
 	@tools/grade "$(LAB)" --tree "$(TREE)" $(GRADE_ARGS)

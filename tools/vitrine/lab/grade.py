@@ -94,6 +94,9 @@ class Stage:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
 
     def make(self):

@@ -132,7 +132,7 @@ def as_tap(report):
     out = ["TAP version 14", f"1..{len(report.results)}"]
     for number, result in enumerate(report.results, 1):
         what = f"{'ok' if result.outcome == 'passed' else 'not ok'} {number} - {result.name}"
-        out.append(what + f" # TODO {result.words()[0]}" * (result.outcome == "todo"))
+        out.append(what + "".join(f" # TODO {words}" for words in result.words() if result.outcome == "todo"))
         if result.outcome == "failed":
             out += ["  ---", f"  message: {yaml(chr(10).join(result.seen))}", f"  diagnosis: {yaml(result.cause)}",
                     f"  replay: {yaml(replay(report.lab, result, report.tree))}", "  ..."]

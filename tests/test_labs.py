@@ -1,0 +1,356 @@
+"""The course's machinery, and each lab held against what it says of itself.
+
+What needs many builds or runs is marked `labs` and runs in `make test-labs`: every wrong solution, every cheat.
+"""
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+from vitrine.lab import Lab, grade, handout, marks, names, results
+from vitrine.machine import HostError
+
+ROOT = Path(__file__).resolve().parent.parent
+LABS = names()
+SEED = 11
+MUTANTS = [(name, mutant.patch) for name in LABS for mutant in Lab(name).mutants]
+
+
+@pytest.fixture(scope="session")
+def student(tmp_path_factory):
+    """student(lab) -> the folder of its handout, to be read only."""
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp("handout") / name
+            handout.write(Lab(name), str(made[name]))
+        return made[name]
+
+    return of
+
+
+def files_of(lab, folder, tree=ROOT):
+    """Copy the files that a student may change into a folder, as a tree to be graded; the folder."""
+    for path in lab.files:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(tree) / path, folder / path)
+    return folder
+
+
+def run(lab, tree, tests):
+    """{name: Result} of some tests of a student's tree."""
+    report = grade.grade(lab, str(tree), tests, SEED)
+    assert not report.build, report.build
+    return {result.name: result for result in report.results}
+
+
+# --- marks -----------------------------------------------------------------------------------------------
+
+BODY = "int\nf(void)\n{\n%s}\n"
+WRONG = {
+    "nested": ("    // LAB cow/1 begin\n    // LAB cow/2 begin\n    // LAB end\n", "do not nest"),
+    "open": ("    // LAB cow/1 begin\n    return 0;\n", 'has no "// LAB end"'),
+    "end": ("    // LAB end\n", "without a beginning"),
+    "typo": ("    // LAB cow 1 begin\n    // LAB end\n", "not a mark"),
+    "if": ("    // LAB cow/1 begin\n#if 0\n#endif\n    // LAB end\n", "preprocessor"),
+    "long": ("    // LAB cow/1 begin\n" + "    f();\n" * 41 + "    // LAB end\n", "more than 40 lines"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_mark_is_told(name):
+    text, sign = WRONG[name]
+    with pytest.raises(HostError, match=sign):
+        marks.parse("x.c", BODY % text)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_lab_keeps_the_rules(name):
+    Lab(name).check()
+    assert len(Lab(name).mutants) >= 6
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_cut_and_put_back_are_the_same_bytes(name):
+    lab = Lab(name)
+    for path, parts in lab.parts.items():
+        whole = marks.plain(parts)
+        assert "// LAB" not in whole and whole.count("\n") < lab.source(path).count("\n")
+        for order in itertools.permutations(lab.steps):
+            text = marks.cut(parts, name, lab.stand_ins)
+            assert marks.unwritten(text, name) == {piece.step for piece in marks.pieces(parts, name)}
+            for step in order:
+                text = marks.put_back(text, parts, name, step, lab.stand_ins)
+            assert text == whole
+
+
+# --- what a student gets ---------------------------------------------------------------------------------
+
+def telling_lines(lab):
+    """Lines of the bodies that stand nowhere else in the kernel: one of them would give the solution away."""
+    rest, inside = set(), set()
+    for path in [*ROOT.glob("mm/*.[ch]"), *ROOT.glob("kernel/*/*.[ch]")]:
+        for part in marks.parse(str(path), path.read_text(encoding="utf-8")):
+            here = inside if isinstance(part, marks.Piece) and part.lab == lab.name else rest
+            here |= {line.strip() for line in getattr(part, "body", part).splitlines()}
+    stand_in = {line.strip() for text in lab.stand_ins.values() for line in text.splitlines()}
+    return {line for line in inside - rest - stand_in if len(line) >= 12}
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_solution_is_not_in_the_handout(student, name):
+    lab, tree = Lab(name), student(name)
+    telling = telling_lines(lab)
+    assert telling
+    for path in tree.rglob("*"):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        if b"\0" in data:
+            continue
+        found = telling & {line.strip() for line in data.decode("utf-8", "replace").splitlines()}
+        assert not found, f"{path} has {found}"
+        assert path.suffix not in (".c", ".h") or "// LAB" not in data.decode("utf-8", "replace"), path
+    log = subprocess.run(["git", "log", "--oneline", "--all"], cwd=tree, capture_output=True, text=True, check=True)
+    assert log.stdout.count("\n") == 1
+    there = {str(path.relative_to(tree)) for path in tree.rglob("*")}
+    assert not [path for path in there if re.search(r"mutants|cheats|\.patch$|^build$|instructor|test_labs", path)]
+    assert there >= {"README.md", "Makefile", "vm", f"labs/{name}/README.md", "tests/test_lab.py", "tools/grade"}
+    assert "[[mutant]]" not in (tree / f"labs/{name}/lab.toml").read_text(encoding="utf-8")
+    assert not [f for f in LABS if f != name and (tree / "labs" / f).exists()]
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_skeleton_builds(built, student, name):  # pylint: disable=unused-argument
+    with grade.Stage(Lab(name), str(student(name))) as stage:
+        stage.make()
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_solution_is_put_in_once(student, tmp_path, name):
+    lab, tree = Lab(name), files_of(Lab(name), tmp_path, student(name))
+    for step in lab.steps:
+        assert handout.solve(lab, step, str(tree))
+        with pytest.raises(HostError, match="the text has changed"):
+            handout.solve(lab, step, str(tree))
+    for path, parts in lab.parts.items():
+        assert (tree / path).read_text(encoding="utf-8") == marks.plain(parts)
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("name", LABS)
+def test_the_skeleton_is_not_yet_written(built, student, name):  # pylint: disable=unused-argument
+    lab = Lab(name)
+    for test, result in run(lab, student(name), list(lab.tests)).items():
+        assert result.outcome == "todo" and result.points == 0, f"{test}: {result.outcome} {result.seen}"
+        assert set(result.steps) <= set(lab.tests[test].needs)
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("name, patch", MUTANTS, ids=[f"{name}-{Path(patch).stem}" for name, patch in MUTANTS])
+def test_a_wrong_solution_is_found_out(built, tmp_path, name, patch):  # pylint: disable=unused-argument
+    lab = Lab(name)
+    mutant = next(mutant for mutant in lab.mutants if mutant.patch == patch)
+    tree = files_of(lab, tmp_path)
+    done = subprocess.run(["git", "apply", os.path.join(lab.folder, "mutants", patch)], cwd=tree, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = run(lab, tree, [mutant.killed_by])[mutant.killed_by]
+    assert (result.outcome, result.diagnosis) == ("failed", mutant.diagnosis), result.seen
+
+
+# --- cheats ----------------------------------------------------------------------------------------------
+# A tree in which nothing is written, and each lab_todo() replaced by something that is to look like it.
+
+def code(step, text, include=""):
+    """Put C in the place of a step's lab_todo()."""
+    def change(tree):
+        for path in Lab("cow").files:
+            source = (tree / path).read_text(encoding="utf-8")
+            source = source.replace(f'lab_todo("cow/{step}");', text, 1)
+            source = re.sub(r'lab_todo\("cow/\d"\);', "", source)
+            (tree / path).write_text(source.replace('#include "mm/anon.h"', f'{include}#include "mm/anon.h"', 1),
+                                     encoding="utf-8")
+    return change
+
+
+def other_tests(tree):
+    """Programs and probes that are content with anything."""
+    code(1, "")(tree)
+    shutil.copytree(ROOT / "labs", tree / "labs")
+    for path in (tree / "labs" / "cow" / "programs").glob("*.c"):
+        path.write_text("int\nmain(void)\n{\n    return 0;\n}\n", encoding="utf-8")
+    probe = "".join(f"def {name}(look):\n    pass\n\n\n" for name in ("share", "break_"))
+    (tree / "labs" / "cow" / "probe.py").write_text(probe, encoding="utf-8")
+    (tree / "labs" / "lab.h").write_text("", encoding="utf-8")
+    (tree / "tools" / "vitrine" / "lab").mkdir(parents=True)
+    (tree / "tools" / "vitrine" / "lab" / "grade.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+
+
+def other_library(tree):
+    """The C library is compiled in by tools/ucc; and the kernel changes the program's code where it lies in memory."""
+    (tree / "tools").mkdir()
+    (tree / "tools" / "ucc").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    code(3, "pte_t *code = pagetable_find(&f->space->pt, 0x400000);\n"
+         "    if (code != NULL && pte_present(*code))\n"
+         "        ((char *)frame_data(frame_of(pte_addr(*code))))[9] = 1;")(tree)
+
+
+CHEATS = {
+    "printed": code(3, 'kprintf("the child: exit 0\\nok      all that was asked\\n");'),
+    "other-tests": other_tests,
+    "other-library": other_library,
+    "counters": code(3, "a->refs = 1, a->frame->dirty = true, f->kinds = 1U << FAULT_COPY;\n"
+                     "    f->space->faults.kind[FAULT_COPY]++, fault_total.kind[FAULT_COPY]++;"),
+    "answers": code(3, "static const char table[4] = {0x11, 0x2b, 0x4d, 0x6f};\n"
+                    "    __builtin_memset(frame_data(a->frame), table[f->va >> PAGE_SHIFT & 3], f->va == 0x10000);"),
+    "early-end": code(1, "static int forks;\n            if (++forks == 40) {\n"
+                      "                hostlink_exit(0, 0);\n                outb(0xf4, 0x10);\n            }",
+                      '#include "kernel/arch/io.h"\n#include "kernel/dev/hostlink.h"\n'),
+}
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_scores_nothing(built, student, tmp_path, name):  # pylint: disable=unused-argument
+    lab, tree = Lab("cow"), files_of(Lab("cow"), tmp_path, student("cow"))
+    CHEATS[name](tree)
+    for result in run(lab, tree, ["share", "break"]).values():
+        assert (result.outcome, result.points) == ("failed", 0), result
+    if name == "early-end":
+        assert "ended before" in result.seen[-1], result.seen
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+def command(*words):
+    """tools/grade cow with these words; (status, what it printed)."""
+    done = subprocess.run([ROOT / "tools" / "grade", "cow", *map(str, words)], capture_output=True, text=True, check=False,
+                          env={**os.environ, "VITRINE_NO_BUILD": "1"})
+    return done.returncode, done.stdout + done.stderr
+
+
+REFUSED = {
+    "syntax": ("int x = ;", "error: expected expression"),
+    "warning": ("static int nobody_uses_this;", "nobody_uses_this"),
+    "incbin": ('__asm__(".inc" "bin \\"/etc/passwd\\"");', "incbin is not allowed"),
+    "outside": ('#include "../../etc/passwd"', "headers of the tree only"),
+    "absolute": ('#include "/etc/passwd"', "headers of the tree only"),
+    "macro": ("#define H <stdint.h>\n#include H", "headers of the tree only"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_build_is_told(built, tmp_path, name):  # pylint: disable=unused-argument
+    text, sign = REFUSED[name]
+    lab = Lab("cow")
+    tree = files_of(lab, tmp_path)
+    with open(tree / lab.files[0], "a", encoding="utf-8") as file:
+        file.write(text + "\n")
+    with pytest.raises(grade.NotBuilt, match=re.escape(sign)), grade.Stage(lab, str(tree)) as stage:
+        stage.make()
+
+
+def test_the_status_tells_whose_trouble_it_is(built, student, tmp_path):  # pylint: disable=unused-argument
+    lab = Lab("cow")
+    assert command("--tree", tmp_path / "nowhere")[0] == 3
+    assert command("--test", "nothing")[0] == 3
+    status, said = command("--test", "kernel", "--seed", SEED)
+    assert status == 0 and "10 of 10 points" in said, said
+    status, said = command("--test", "kernel", "--seed", SEED, "--tree", student("cow"))
+    assert status == 1 and "not yet written: step 1, 2, 3" in said and "0 of 10 points" in said, said
+    broken = files_of(lab, tmp_path / "broken")
+    (broken / lab.files[0]).write_text("nothing", encoding="utf-8")
+    status, said = command("--tree", broken)
+    assert status == 2 and "cannot be built" in said, said
+
+
+def test_hints_and_refusals():
+    lab = Lab("cow")
+    assert "LEVEL=2" in handout.hint(lab, 1, 1) and "LEVEL" not in handout.hint(lab, 1, 3)
+    for step, level, sign in ((9, 1, "has no step 9"), (1, 4, "LEVEL=1 to 3")):
+        with pytest.raises(HostError, match=sign):
+            handout.hint(lab, step, level)
+    with pytest.raises(HostError, match="there are: .*cow"):
+        Lab("cows")
+    with pytest.raises(HostError, match="is not empty"):
+        handout.write(lab, str(ROOT))
+
+
+# --- the forms of a result -------------------------------------------------------------------------------
+
+STRANGE = 'a < b & "c"\x1b # \ud7ff\nsecond line'
+
+
+def report(build=""):
+    made = results.Report("cow", "Copy on write", "/a/tree", build)
+    made.results = [results.Result("one", "works", 30, "passed", 5, seconds=1.5, instructions=77),
+                    results.Result("two", "is wrong", 20, "failed", 6, [], [STRANGE], "why", "for a reason"),
+                    results.Result("three", "is to come", 10, "todo", 7, [1, 2], ["nothing"])]
+    return made
+
+
+def test_text_and_table():
+    text = results.as_text(report())
+    assert "30 of 60 points" in text and "again: make replay LAB=cow TEST=two SEED=6 TREE=/a/tree" in text
+    assert "not yet written: step 1, 2" in text and "likely: for a reason" in text
+    assert results.as_csv(report()).splitlines()[1] == "/a/tree,cow,30,60,yes,30,0,todo"
+    assert json.loads(results.as_autolab(report()).splitlines()[-1]) == {"scores": {"one": 30, "two": 0, "three": 0}}
+    assert json.loads(results.as_json(report()))["results"][1]["seen"] == [STRANGE]
+
+
+def test_junit_has_its_published_form():
+    """The elements, attributes and their order that JUnit's XSD (Jenkins, Surefire) knows."""
+    top = xml.fromstring(results.as_junit(report("no\x00")))
+    suite, = top
+    assert (top.tag, suite.tag) == ("testsuites", "testsuite")
+    assert set(suite.attrib) == {"name", "tests", "failures", "errors", "skipped", "time"}
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
+    assert [child.tag for child in suite] == ["testcase"] * 3 + ["system-err"]
+    for case, inside in zip(suite, ([], ["failure"], ["skipped"])):
+        assert set(case.attrib) == {"name", "classname", "time"} and float(case.get("time")) >= 0
+        assert [child.tag for child in case] == inside
+    assert set(suite[1][0].attrib) == {"message", "type"} and "make replay" in suite[1][0].text
+    assert set(suite[2][0].attrib) == {"message"}
+
+
+TAP_LINE = re.compile(r"TAP version 14|1\.\.\d+|(?:not )?ok \d+ - [^#\n]*(?: # (?:TODO|SKIP)[^\n]*)?|#.*")
+
+
+def test_tap_has_its_published_form():
+    """TAP 14: version, plan, test points with directives, YAML blocks indented by two between --- and ..."""
+    lines = results.as_tap(report("no\nno")).splitlines()
+    assert lines[:2] == ["TAP version 14", "1..3"]
+    block, points = None, []
+    for line in lines:
+        if line == "  ---":
+            assert block is None and points
+            block = {}
+        elif line == "  ...":
+            assert set(block) == {"message", "diagnosis", "replay"}
+            block = None
+        elif block is not None:
+            key, _, value = line.strip().partition(": ")
+            block[key] = json.loads(value)
+        else:
+            assert TAP_LINE.fullmatch(line), line
+            points += re.findall(r"^(?:not )?ok (\d+)", line)
+    assert block is None and points == ["1", "2", "3"]
+    assert "not ok 3 - three # TODO not yet written: step 1, 2" in lines
+
+
+def test_gradescope_has_its_published_form():
+    data = json.loads(results.as_gradescope(report()))
+    assert set(data) <= {"score", "execution_time", "output", "visibility", "stdout_visibility", "tests", "leaderboard",
+                         "extra_data"}
+    assert data["score"] == 30 and isinstance(data["execution_time"], int)
+    for test in data["tests"]:
+        assert set(test) <= {"score", "max_score", "status", "name", "number", "output", "tags", "visibility"}
+        assert 0 <= test["score"] <= test["max_score"] and test["status"] in ("passed", "failed")
+    assert "cannot be built" in json.loads(results.as_gradescope(report("no")))["output"]
