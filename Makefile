@@ -232,7 +232,7 @@ $(U)/bench/floor.elf: bench/floor/floor.c bench/floor/entry.asm bench/floor/floo
 
 # --- the course ------------------------------------------------------------------------------------------
 
-.PHONY: handout solution hint grade replay
+.PHONY: handout solution hint grade picture replay
 handout: ## Write a lab as students get it; LAB=cow OUT=folder (docs/labs.md)
 	@tools/lab handout "$(LAB)" "$(OUT)"
 
@@ -252,6 +252,9 @@ test-labs: ## Run every test of the labs: solutions, skeletons, wrong solutions,
 
 grade: ## Grade a student's tree; LAB=cow TREE=folder (this one) GRADE_ARGS='--format junit'
 	@tools/grade "$(LAB)" --tree "$(TREE)" $(GRADE_ARGS)
+
+picture: ## Draw a lab's picture of a tree; LAB=cow TREE=folder
+	@tools/grade "$(LAB)" --tree "$(TREE)" --picture
 
 replay: ## Run one test of a lab again, exactly; LAB=cow TEST=share SEED=7 TREE=folder
 	@tools/grade "$(LAB)" --tree "$(TREE)" --test "$(TEST)" --seed "$(SEED)" --replay $(GRADE_ARGS)

@@ -196,3 +196,18 @@ def swap(look):
 def own_byte(look, again):
     """What page k holds in the child of cow_swap."""
     return lambda k: next_byte(look, 2 if look.chosen(k) else 1 if k < again else 0)(k)
+
+
+def picture(look):
+    """The first eight pages: the frame of each, and who may write."""
+    before = look.at(1)
+    start = before.args[0]
+
+    def row(who, space):
+        return f"{who:<34}" + "".join(f"{frame or '-':>6}{'w' if k in space.writable(start, 8) else ' '}"
+                                      for k, frame in enumerate(space.frames(start, 8))).rstrip()
+    lines = [row("parent, before fork", before)]
+    child = look.at(2)
+    lines += [row("parent, after fork", before), row("child, after fork", child)]
+    look.at(3)
+    return [*lines, row("child, after its stores", child), row("parent meanwhile", before)]

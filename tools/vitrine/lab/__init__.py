@@ -100,6 +100,7 @@ class Lab:
             self.title, self.hours, self.files = data.pop("title"), data.pop("hours"), data.pop("files")
         except KeyError as error:
             raise HostError(f"{path}: {error.args[0]} is missing") from error
+        self.picture = data.pop("picture", "")
         self.stand_ins, self.waits = data.pop("stand_in", {}), data.pop("waits", [])
         self.steps = {s.id: s for s in (made(Step, t, path) for t in data.pop("step", []))}
         self.tests = {s.name: s for s in (made(Test, t, path) for t in data.pop("test", []))}
@@ -164,6 +165,7 @@ class Lab:
             rule(set(test.needs) <= set(self.steps) and test.needs, f"test {test.name} needs no step, or one not there")
             program = os.path.join(self.folder, "programs", test.program.split()[0] + ".c")
             rule(os.path.exists(program), f"test {test.name}: {os.path.relpath(program, self.root)} is not there")
+        rule(self.picture in self.tests or not self.picture, f"picture = {self.picture}: there is no such test")
         known = {diagnosis.name for diagnosis in self.diagnoses}
         for mutant in self.mutants:
             rule(mutant.killed_by in self.tests and mutant.diagnosis in known,

@@ -145,9 +145,9 @@ class Stage:
 
 # --- judging ---------------------------------------------------------------------------------------------
 
-def probe_of(lab, test):
-    """The function that judges a test."""
-    name, _, function = (test.probe or test.name).rpartition(":")
+def probe_of(lab, name):
+    """A function of the probe; FILE:FUNCTION for one of another file."""
+    name, _, function = name.rpartition(":")
     path = os.path.join(lab.folder, f"{name or 'probe'}.py")
     spec = importlib.util.spec_from_file_location(f"probe_{lab.name}", path)
     module = importlib.util.module_from_spec(spec)
@@ -179,7 +179,7 @@ def run_test(stage, test, seed):
     lab, began = stage.lab, time.monotonic()
     look = stage.start(test, seed)
     try:
-        judge(look, test, probe_of(lab, test))
+        judge(look, test, probe_of(lab, test.probe or test.name))
         open_steps = sorted(look.reached(lab.name) & set(test.needs)) if look.seen else []
         found = cause_of(lab, look.seen)
         outcome = "todo" if open_steps else "failed" if look.seen else "passed"
@@ -189,6 +189,22 @@ def run_test(stage, test, seed):
                               output=look.output(), log=look.log())
     finally:
         look.close()
+
+
+def picture(lab, tree, seed):
+    """The lab's picture of a tree, drawn by picture() of the probe."""
+    if not lab.picture:
+        raise HostError(f"the lab {lab.name} has no picture")
+    with Stage(lab, tree) as stage:
+        try:
+            stage.make()
+            look = stage.start(lab.tests[lab.picture], seed or 7)
+            try:
+                return "\n".join(probe_of(lab, "picture")(look)) + "\n"
+            finally:
+                look.close()
+        except (NotBuilt, Over) as error:
+            raise HostError(str(error)) from error
 
 
 def grade(lab, tree, tests=None, seed=None, tell=lambda result: None):
@@ -221,6 +237,7 @@ def parse(words):
     parser.add_argument("--format", choices=sorted(results.FORMATS), default="text")
     parser.add_argument("--out", metavar="FILE", help="write the result there, not to standard output")
     parser.add_argument("--replay", action="store_true", help="show what the program and the kernel printed, too")
+    parser.add_argument("--picture", action="store_true", help="only draw the lab's picture of the tree")
     return parser.parse_args(words)
 
 
@@ -234,6 +251,9 @@ def main(words):
             raise HostError(f"the lab {lab.name} has no test {unknown[0]}; it has: {', '.join(lab.tests)}")
         if not os.path.isdir(opts.tree):
             raise HostError(f"{opts.tree}: no such folder")
+        if opts.picture:
+            write(picture(lab, opts.tree, opts.seed), opts.out)
+            return PASSED
         live = opts.format == "text" and not opts.out
         report = grade(lab, opts.tree, opts.test, opts.seed,
                        (lambda result: print(results.lines(result, lab.name, opts.tree), flush=True)) if live else
