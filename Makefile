@@ -232,7 +232,7 @@ $(U)/bench/floor.elf: bench/floor/floor.c bench/floor/entry.asm bench/floor/floo
 
 # --- the course ------------------------------------------------------------------------------------------
 
-.PHONY: handout solution hint grade picture replay
+.PHONY: handout solution hint grade grade-all picture replay
 handout: ## Write a lab as students get it; LAB=cow OUT=folder (docs/labs.md)
 	@tools/lab handout "$(LAB)" "$(OUT)"
 
@@ -252,6 +252,9 @@ test-labs: ## Run every test of the labs: solutions, skeletons, wrong solutions,
 
 grade: ## Grade a student's tree; LAB=cow TREE=folder (this one) GRADE_ARGS='--format junit'
 	@tools/grade "$(LAB)" --tree "$(TREE)" $(GRADE_ARGS)
+
+grade-all: ## Grade every folder in DIR, JOBS at a time, and make a table; LAB=cow DIR=submissions
+	@tools/grade "$(LAB)" --all "$(DIR)" --jobs "$(JOBS)" $(GRADE_ARGS)
 
 picture: ## Draw a lab's picture of a tree; LAB=cow TREE=folder
 	@tools/grade "$(LAB)" --tree "$(TREE)" --picture

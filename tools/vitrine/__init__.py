@@ -25,6 +25,8 @@ format of its own.
 What a policy would have done: policies is the verb `vm policies`, with refs.c inside QEMU; replacement reckons.
 
 In gdb: debugger is the verb `vm gdb`, gdb/ its commands, postmortem makes a core file of a memory that is left over.
+The course: lab/ has its own list.
+
 Once more: replay does a run again, for `vm lastwrite` and `vm rewind`, with replay.c inside QEMU.
 
 Python 3 with the standard library; dwarf needs python3-pyelftools.

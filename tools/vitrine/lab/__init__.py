@@ -6,6 +6,7 @@ gdbstub  QEMU's debugger port, spoken to directly
 look     one graded run: the machine's state at the checkpoints of a trusted program
 grade    a student's tree: built apart, run test by test, judged
 results  what came out, in the forms that platforms read
+many     a class's trees, one after the other or several at once
 """
 import os
 import re

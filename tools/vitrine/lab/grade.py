@@ -26,8 +26,7 @@ from .look import SANDBOX, Look, Over, Program
 SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile", "vm")
 HEADERS = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h"}
 SEED_MAX = 1 << 31
-PASSED, FAILED, ALL_OURS = 0, 1, 3
-NOT_BUILT = 2
+PASSED, FAILED, NOT_BUILT, OURS = 0, 1, 2, 3
 
 
 class NotBuilt(Exception):
@@ -237,6 +236,8 @@ def parse(words):
     parser.add_argument("--format", choices=sorted(results.FORMATS), default="text")
     parser.add_argument("--out", metavar="FILE", help="write the result there, not to standard output")
     parser.add_argument("--replay", action="store_true", help="show what the program and the kernel printed, too")
+    parser.add_argument("--all", metavar="FOLDER", help="grade every folder in it, and make a table")
+    parser.add_argument("--jobs", type=int, default=1, help="with --all: so many at a time; 0 prints the commands")
     parser.add_argument("--picture", action="store_true", help="only draw the lab's picture of the tree")
     return parser.parse_args(words)
 
@@ -251,6 +252,9 @@ def main(words):
             raise HostError(f"the lab {lab.name} has no test {unknown[0]}; it has: {', '.join(lab.tests)}")
         if not os.path.isdir(opts.tree):
             raise HostError(f"{opts.tree}: no such folder")
+        if opts.all is not None:
+            from . import many  # pylint: disable=import-outside-toplevel  # it uses this file
+            return many.main(opts, lab)
         if opts.picture:
             write(picture(lab, opts.tree, opts.seed), opts.out)
             return PASSED
@@ -263,7 +267,7 @@ def main(words):
         write(results.total(report) if live else results.FORMATS[opts.format](report), opts.out)
     except (HostError, image.ImageError, OSError) as error:
         print(f"grade: {error}", file=sys.stderr)
-        return ALL_OURS
+        return OURS
     return NOT_BUILT if report.build else PASSED if report.all_passed() else FAILED
 
 
