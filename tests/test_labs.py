@@ -231,8 +231,8 @@ def test_a_cheat_scores_nothing(built, student, tmp_path, name):  # pylint: disa
 
 def command(*words):
     """tools/grade cow with these words; (status, what it printed)."""
-    done = subprocess.run([ROOT / "tools" / "grade", "cow", *map(str, words)], capture_output=True, text=True, check=False,
-                          env={**os.environ, "VITRINE_NO_BUILD": "1"})
+    done = subprocess.run([ROOT / "tools" / "grade", "cow", *map(str, words)], capture_output=True, text=True,
+                          check=False, env={**os.environ, "VITRINE_NO_BUILD": "1"})
     return done.returncode, done.stdout + done.stderr
 
 

@@ -21,8 +21,8 @@ def references(look, frames, count, when):
         known = state.frames.get(frame)
         if known is None or state.owner(frame) != ANON or state.anon(known.anon).refs != count:
             wrong.append(frame)
-    look.expect(not wrong, f"{when} a page has not {count} reference{'s' * (count != 1)}: {len(wrong)} of {len(frames)} "
-                           "pages" + (f", the first is in frame {wrong[0]}" if wrong else ""))
+    look.expect(not wrong, f"{when} a page has not {count} reference{'s' * (count != 1)}: {len(wrong)} of "
+                           f"{len(frames)} pages" + (f", the first is in frame {wrong[0]}" if wrong else ""))
 
 
 def first_fork(look):
@@ -130,7 +130,7 @@ def reuse(look):
     references(look, left.frames(start, pages), 1, "when the first child has ended")
     start, pages, frames = begin(look, 3)
     child = look.at(4)
-    look.expect(child.frames(start, pages) == frames, "the second child has other frames than the parent had before fork")
+    look.expect(child.frames(start, pages) == frames, "the second child has other frames than the parent had")
     alone = look.at(5)
     copied = [k for k in range(pages) if alone.frames(start, pages)[k] != frames[k]]
     look.expect_pages(copied, pages, "the child copied pages that nobody shared any more")

@@ -148,7 +148,7 @@ class Lab:
                                                     self.section(step))]
 
     def check(self):
-        """Hold the rules of a lab; a HostError for the first that is broken.  Main tree only: a handout has no marks."""
+        """Hold the rules of a lab; a HostError for the first that is broken.  Not for a handout, which has no marks."""
         def rule(holds, sentence):
             if not holds:
                 raise HostError(f"lab {self.name}: {sentence}")

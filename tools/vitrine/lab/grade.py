@@ -263,7 +263,8 @@ def main(words):
                        (lambda result: print(results.lines(result, lab.name, opts.tree), flush=True)) if live else
                        (lambda result: None))
         if opts.replay:
-            print("".join(f"--- printed\n{result.output}--- the kernel's log\n{result.log}" for result in report.results))
+            for result in report.results:
+                print(f"--- printed\n{result.output}--- the kernel's log\n{result.log}")
         write(results.total(report) if live else results.FORMATS[opts.format](report), opts.out)
     except (HostError, image.ImageError, OSError) as error:
         print(f"grade: {error}", file=sys.stderr)

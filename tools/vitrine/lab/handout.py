@@ -129,7 +129,8 @@ def main(words):
     lab = Lab(rest[0] if rest else "")
     number = [int(word) if word.isdigit() else 0 for word in rest]
     if verb == "handout":
-        out = os.path.abspath(rest[1] if len(rest) > 1 and rest[1] else os.path.join(machine.BUILD, "handout", lab.name))
+        place = rest[1] if len(rest) > 1 else ""
+        out = os.path.abspath(place or os.path.join(machine.BUILD, "handout", lab.name))
         write(lab, out)
         print(f"{out}: the lab {lab.name} as a student gets it; labs/{lab.name}/README.md tells what to do")
     elif verb == "solution":

@@ -61,8 +61,8 @@ def main(opts, lab):
     done = len(names) - len(left)
 
     def one(name):
-        return name, subprocess.run(command(opts.all, name, lab, opts.seed), capture_output=True, text=True, check=False,
-                                    env={**os.environ, "VITRINE_NO_BUILD": "1"})
+        return name, subprocess.run(command(opts.all, name, lab, opts.seed), capture_output=True, text=True,
+                                    check=False, env={**os.environ, "VITRINE_NO_BUILD": "1"})
 
     failed = []
     with ThreadPoolExecutor(opts.jobs) as pool:
