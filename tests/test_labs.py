@@ -169,11 +169,12 @@ def test_a_wrong_solution_is_found_out(built, tmp_path, name, patch):  # pylint:
 # A tree in which nothing is written, and each lab_todo() replaced by something that is to look like it.
 
 def code(step, text, include=""):
-    """Put C in the place of a step's lab_todo()."""
+    """Put C in the place of a step's last lab_todo()."""
     def change(tree):
         for path in Lab("cow").files:
             source = (tree / path).read_text(encoding="utf-8")
-            source = source.replace(f'lab_todo("cow/{step}");', text, 1)
+            before, call, after = source.rpartition(f'lab_todo("cow/{step}");')
+            source = before + (text if call else "") + after
             source = re.sub(r'lab_todo\("cow/\d"\);', "", source)
             (tree / path).write_text(source.replace('#include "mm/anon.h"', f'{include}#include "mm/anon.h"', 1),
                                      encoding="utf-8")
@@ -206,10 +207,11 @@ CHEATS = {
     "printed": code(3, 'kprintf("the child: exit 0\\nok      all that was asked\\n");'),
     "other-tests": other_tests,
     "other-library": other_library,
-    "counters": code(3, "a->refs = 1, a->frame->dirty = true, f->kinds = 1U << FAULT_COPY;\n"
-                     "    f->space->faults.kind[FAULT_COPY]++, fault_total.kind[FAULT_COPY]++;"),
+    "counters": code(3, "f->kinds = 1U << FAULT_COPY;\n    f->space->faults.kind[FAULT_COPY]++;\n"
+                     "    fault_total.kind[FAULT_COPY]++;"),
     "answers": code(3, "static const char table[4] = {0x11, 0x2b, 0x4d, 0x6f};\n"
-                    "    __builtin_memset(frame_data(a->frame), table[f->va >> PAGE_SHIFT & 3], f->va == 0x10000);"),
+                    "    if (f->region->end - f->region->start == 64 * PAGE_SIZE)\n        __builtin_memset("
+                    "frame_data(a->frame), table[f->va >> PAGE_SHIFT & 3], PAGE_SIZE);"),
     "early-end": code(1, "static int forks;\n            if (++forks == 40) {\n"
                       "                hostlink_exit(0, 0);\n                outb(0xf4, 0x10);\n            }",
                       '#include "kernel/arch/io.h"\n#include "kernel/dev/hostlink.h"\n'),
