@@ -259,6 +259,15 @@ def test_what_does_not_build_is_told(built, tmp_path, name):  # pylint: disable=
         stage.make()
 
 
+def test_a_link_is_refused(tmp_path):
+    lab = Lab("cow")
+    tree = files_of(lab, tmp_path)
+    (tree / lab.files[1]).unlink()
+    (tree / lab.files[1]).symlink_to(ROOT / lab.files[1])
+    with pytest.raises(grade.NotBuilt, match="symbolic link"):
+        grade.student_files(lab, str(tree))
+
+
 def test_the_status_tells_whose_trouble_it_is(built, student, tmp_path):  # pylint: disable=unused-argument
     lab = Lab("cow")
     assert command("--tree", tmp_path / "nowhere")[0] == 3

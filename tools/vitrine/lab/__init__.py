@@ -49,7 +49,7 @@ class Test:
     probe: str = ""
     machine: dict = field(default_factory=dict)
     budget: int = 2_000_000_000
-    seconds: int = 120
+    seconds: int = 300
     hidden: bool = False
 
 

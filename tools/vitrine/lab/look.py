@@ -30,6 +30,7 @@ from . import gdbstub
 
 SHOWN = 4  # sentences of one kind that are kept
 LOOK_EVERY = 2.0  # seconds between two looks at a machine that does not come to a checkpoint
+LOOKS_IDLE = 30  # looks after which a machine that only idles will do so for ever: its clock leaps over every pause
 SANDBOX = "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
@@ -228,15 +229,19 @@ class Look:
 
     def _go(self):
         """Let the machine run until it stops; one that never will is Over."""
-        watch = verdict.Watch()
+        watch, idle = verdict.Watch(), 0
         self._stub.go()
         while not self._stub.stopped(LOOK_EVERY):
             if self.vm.poll() is not None:
                 raise gdbstub.Gone
             with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-                end = watch.look(machine.parse_registers(monitor.registers()))
+                cpus = machine.parse_registers(monitor.registers())
+            end = watch.look(cpus)
             if end is not None:
                 raise Over(end.message)
+            idle = idle + 1 if cpus and all(cpu["halted"] for cpu in cpus) else 0
+            if idle == LOOKS_IDLE:
+                raise Over("hang: every processor is idle: somebody waits for what does not come")
 
     def _is_ours(self, space):
         """Whether the code here is the trusted program's; Over if only some of it is."""
