@@ -185,7 +185,11 @@ def swap(look):
     after = look.at(2)
     moved = [k for k, frame in enumerate(after.frames(start, again)) if frame not in (None, frames[k])]
     look.expect_pages(moved, again, "the parent after fork has other frames than it had before fork")
-    look.invariants()
+    state = look.invariants()
+    private = next(space.private for space in state.spaces if space.root == after.root)
+    anons = [private.get(start // PAGE + k) for k in range(pages)]
+    alone = [k for k, anon in enumerate(anons) if not anon or state.anon(anon).refs != 2]
+    look.expect_pages(alone, pages, "after fork a page, in memory or in swap, has not 2 references")
     child = look.at(3)
     look.invariants()
     wrong = [k for k in range(pages) if child.entry(start + k * PAGE)

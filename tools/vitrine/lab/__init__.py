@@ -154,7 +154,7 @@ class Lab:
                 raise HostError(f"lab {self.name}: {sentence}")
 
         found = self.pieces()
-        rule(found, f"no marks in {', '.join(self.files)}")
+        rule(found, f"there are no marks in {', '.join(self.files)}: is this tree a handout itself?")
         rule(len(found) <= marks.MOST, f"{len(found)} bodies are marked, {marks.MOST} is the most")
         rule({piece.step for _, piece in found} == set(self.steps),
              f"the marks are of steps {sorted({p.step for _, p in found})}, lab.toml has {sorted(self.steps)}")

@@ -234,8 +234,10 @@ class Look:
         while not self._stub.stopped(LOOK_EVERY):
             if self.vm.poll() is not None:
                 raise gdbstub.Gone
-            with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-                cpus = machine.parse_registers(monitor.registers())
+            cpus = []
+            with contextlib.suppress(HostError, OSError):  # QEMU may end just now, which the other port will tell
+                with contextlib.closing(runs.Monitor(self.folder)) as monitor:
+                    cpus = machine.parse_registers(monitor.registers())
             end = watch.look(cpus)
             if end is not None:
                 raise Over(end.message)
