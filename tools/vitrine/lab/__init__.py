@@ -23,10 +23,11 @@ LABS = os.path.join(machine.ROOT, "labs")
 
 @dataclass
 class Step:
-    """What a student does: [[step]]."""
+    """What a student does: [[step]].  @by_hand: no body is cut out for it; it is an answer, or a program of theirs."""
 
     id: int
     what: str
+    by_hand: bool = False
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Test:
     @program:   a word of labs/NAME/programs, with arguments; {seed} stands for the run's.
     @needs:     the steps without which it cannot pass.
     @machine:   mem, cpus, swap, append, as ./vm run has them.
+    @seeds:     under how many seeds it runs; all must pass.
     @budget:    the most guest instructions between the first checkpoint and the last.
     @probe:     the function that judges, FILE:NAME if it is not in probe.py; the test's own name if left out.
     @hidden:    is not in the handout.
@@ -48,6 +50,7 @@ class Test:
     needs: list
     probe: str = ""
     machine: dict = field(default_factory=dict)
+    seeds: int = 1
     budget: int = 2_000_000_000
     seconds: int = 300
     hidden: bool = False
@@ -120,8 +123,8 @@ class Lab:
 
     @cached_property
     def parts(self):
-        """{path: parsed source} of the files that the student may change."""
-        return {path: marks.parse(path, self.source(path)) for path in self.files}
+        """{path: parsed source} of the C files that the student may change."""
+        return {path: marks.parse(path, self.source(path)) for path in self.files if path.endswith((".c", ".h"))}
 
     def pieces(self, step=None):
         """(path, Piece) of every body of the lab, or of one step's."""
@@ -154,10 +157,11 @@ class Lab:
                 raise HostError(f"lab {self.name}: {sentence}")
 
         found = self.pieces()
-        rule(found, f"there are no marks in {', '.join(self.files)}: is this tree a handout itself?")
+        cut = {step.id for step in self.steps.values() if not step.by_hand}
+        rule(found or not cut, f"there are no marks in {', '.join(self.files)}: is this tree a handout itself?")
         rule(len(found) <= marks.MOST, f"{len(found)} bodies are marked, {marks.MOST} is the most")
-        rule({piece.step for _, piece in found} == set(self.steps),
-             f"the marks are of steps {sorted({p.step for _, p in found})}, lab.toml has {sorted(self.steps)}")
+        rule({piece.step for _, piece in found} == cut,
+             f"the marks are of steps {sorted({p.step for _, p in found})}, lab.toml has {sorted(cut)}")
         for path, piece in found:
             rule(marks.hole(piece, self.stand_ins), f"{path}:{piece.line}")
         for step in self.steps:
