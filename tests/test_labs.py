@@ -234,7 +234,7 @@ def test_a_cheat_scores_nothing(built, student, tmp_path, name):  # pylint: disa
 def command(*words):
     """tools/grade cow with these words; (status, what it printed)."""
     done = subprocess.run([ROOT / "tools" / "grade", "cow", *map(str, words)], capture_output=True, text=True,
-                          check=False, env={**os.environ, "VITRINE_NO_BUILD": "1"})
+                          check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -280,6 +280,20 @@ def test_the_status_tells_whose_trouble_it_is(built, student, tmp_path):  # pyli
     (broken / lab.files[0]).write_text("nothing", encoding="utf-8")
     status, said = command("--tree", broken)
     assert status == 2 and "cannot be built" in said, said
+
+
+def test_a_class_is_graded(built, tmp_path):  # pylint: disable=unused-argument
+    """Each submission once, the table every time; what is left is told as commands."""
+    lab = Lab("cow")
+    for name in ("anna", "bert and co"):
+        tree = files_of(lab, tmp_path / name)
+        (tree / lab.files[0]).write_text(f"{name} sends nothing", encoding="utf-8")
+    status, said = command("--all", tmp_path, "--jobs", 0)
+    assert status == 0 and len(said.splitlines()) == 2 and "'" in said.splitlines()[1], said
+    status, said = command("--all", tmp_path, "--jobs", 2)
+    assert status == 0 and "[2/2]" in said and f"{tmp_path}/anna,cow,0,150,no,0" in said, said
+    status, said = command("--all", tmp_path, "--jobs", 2, "--out", tmp_path / "table.csv")
+    assert status == 0 and said == "" and (tmp_path / "table.csv").read_text(encoding="utf-8").count("\n") == 3, said
 
 
 def test_hints_and_refusals():
