@@ -14,6 +14,10 @@ RAX, RCX, RDX, RSI, RDI = 0, 2, 3, 4, 5
 PATIENCE = 60.0  # seconds until QEMU answers, on a host that has much else to do
 
 
+class Trouble(HostError):
+    """Ours, not the student's."""
+
+
 class Gone(Exception):
     """QEMU has ended."""
 
@@ -69,13 +73,13 @@ class Stub:
         self._command(text)
         answer = self._packet(PATIENCE)
         if answer is None:
-            raise HostError("QEMU's debugger port does not answer")
+            raise Trouble("QEMU's debugger port does not answer")
         return answer
 
     def expect_ok(self, text):
         answer = self.ask(text)
         if answer != "OK":
-            raise HostError(f"QEMU's debugger port refuses {text}: {answer}")
+            raise Trouble(f"QEMU's debugger port refuses {text}: {answer}")
 
     def stop_at(self, va):
         """Stop when any processor comes to this address, in any address space."""
@@ -110,7 +114,7 @@ class Stub:
     def register(self, number):
         answer = self.ask(f"p{number:x}")
         if not re.fullmatch("([0-9a-f]{2})+", answer):
-            raise HostError(f"QEMU's debugger port does not give register {number}: {answer}")
+            raise Trouble(f"QEMU's debugger port does not give register {number}: {answer}")
         return int.from_bytes(bytes.fromhex(answer), "little")
 
     def set_register(self, number, value):

@@ -21,7 +21,7 @@ import time
 
 from .. import image, machine
 from ..machine import HostError
-from . import Lab, results
+from . import Lab, gdbstub, results
 from .look import SANDBOX, Look, Over, Program
 
 SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile", "vm")
@@ -173,6 +173,10 @@ def judge(look, test, probe):
         look.expect(spent <= test.budget, f"it took {spent:,} instructions, {test.budget:,} are allowed")
     except Over as over:
         look.seen.append(str(over))
+    except gdbstub.Trouble:
+        raise
+    except Exception as error:  # pylint: disable=broad-except  # a spoilt memory can lead a probe anywhere
+        look.seen.append(f"what the memory holds makes no sense: {type(error).__name__}: {error}")
 
 
 def cause_of(lab, seen):

@@ -142,7 +142,7 @@ class Look:  # pylint: disable=too-many-instance-attributes
         with open(os.path.join(self.folder, "vitrine.elf"), "rb") as file:
             found = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(function)
         if not found:
-            raise HostError(f"the kernel has no function {function}")
+            raise gdbstub.Trouble(f"the kernel has no function {function}")
         here = found[0]["st_value"]
         try:
             self._stub.stop_at(here)
@@ -151,6 +151,8 @@ class Look:  # pylint: disable=too-many-instance-attributes
             if at == here:
                 self._stub.leave(here)
                 return Space(self._ram, self._stub.register(gdbstub.CR3))
+            if at == self.program.here:
+                raise Over(f"the program came to a checkpoint before the kernel came to {function}()")
         except gdbstub.Gone:
             pass
         self._finish()
@@ -203,7 +205,7 @@ class Look:  # pylint: disable=too-many-instance-attributes
         while self.folder is None or not os.path.exists(os.path.join(self.folder, "gdb.sock")):
             if self.vm.poll() is not None:
                 self._finish()
-                raise HostError(f"the machine did not start: {self.message}")
+                raise gdbstub.Trouble(f"the machine did not start: {self.message}")
             names = os.listdir(self._runs) if os.path.isdir(self._runs) else []
             found = [name for name in names if name.endswith(f"-{self.vm.pid:x}")]
             self.folder = os.path.join(self._runs, found[0]) if found else None
