@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as xml
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from vitrine.lab import Lab, grade, handout, marks, names, results
+from vitrine.lab import Lab, gdbstub, grade, handout, marks, names, results
 from vitrine.machine import HostError
+from vitrine.memory import BadAddress
 
 ROOT = Path(__file__).resolve().parent.parent
 LABS = names()
@@ -280,6 +282,21 @@ def test_the_status_tells_whose_trouble_it_is(built, student, tmp_path):  # pyli
     (broken / lab.files[0]).write_text("nothing", encoding="utf-8")
     status, said = command("--tree", broken)
     assert status == 2 and "cannot be built" in said, said
+
+
+@pytest.mark.parametrize("error", [BadAddress("nowhere"), KeyError(7), StopIteration()], ids=repr)
+def test_a_spoilt_memory_is_the_students_trouble(error):
+    def probe(_look):
+        raise error
+
+    def ours(_look):
+        raise gdbstub.Trouble("no answer")
+
+    look, test = SimpleNamespace(seen=[]), Lab("cow").tests["share"]
+    grade.judge(look, test, probe)
+    assert "makes no sense" in look.seen[0]
+    with pytest.raises(gdbstub.Trouble):
+        grade.judge(look, test, ours)
 
 
 def test_a_class_is_graded(built, tmp_path):  # pylint: disable=unused-argument
