@@ -13,7 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from vitrine.lab import Lab, gdbstub, grade, handout, marks, names, results
+from vitrine import machine
+from vitrine.lab import Lab, gdbstub, grade, handout, look, marks, names, results
 from vitrine.machine import HostError
 from vitrine.memory import BadAddress
 
@@ -292,11 +293,23 @@ def test_a_spoilt_memory_is_the_students_trouble(error):
     def ours(_look):
         raise gdbstub.Trouble("no answer")
 
-    look, test = SimpleNamespace(seen=[]), Lab("cow").tests["share"]
-    grade.judge(look, test, probe)
-    assert "makes no sense" in look.seen[0]
+    run_of, test = SimpleNamespace(seen=[]), Lab("cow").tests["share"]
+    grade.judge(run_of, test, probe)
+    assert "makes no sense" in run_of.seen[0]
     with pytest.raises(gdbstub.Trouble):
-        grade.judge(look, test, ours)
+        grade.judge(run_of, test, ours)
+
+
+def test_a_machine_that_takes_long_is_looked_at(built, monkeypatch):  # pylint: disable=unused-argument
+    """The monitor tells that it works; one that does not would be given up at the first look."""
+    lab, seen = Lab("cow"), []
+    parse = machine.parse_registers
+    monkeypatch.setattr(look, "LOOK_EVERY", 0.3)
+    monkeypatch.setattr(machine, "parse_registers", lambda text: seen.append(parse(text)) or seen[-1])
+    with grade.Stage(lab, str(ROOT)) as stage:
+        stage.make()
+        assert grade.run_test(stage, lab.tests["swap"], SEED).outcome == "passed"
+    assert seen and all(cpus and "rip" in cpus[0] for cpus in seen)
 
 
 def test_a_class_is_graded(built, tmp_path):  # pylint: disable=unused-argument

@@ -245,7 +245,8 @@ class Look:  # pylint: disable=too-many-instance-attributes
             cpus = []
             with contextlib.suppress(HostError, OSError):  # QEMU may end just now, which the other port will tell
                 with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-                    cpus = machine.parse_registers(monitor.registers())
+                    text = monitor.command("human-monitor-command", **{"command-line": "info registers -a"})
+                    cpus = machine.parse_registers(text)
             end = watch.look(cpus)
             if end is not None:
                 raise Over(end.message)
