@@ -18,9 +18,10 @@
 #include "kernel/lib/string.h"
 #include "mm/frame.h"
 
-/* From 192 on multiples of 64 that leave little of a frame over. */
-static const uint16_t class_size[] = {16,  32,  48,  64,  80,  96,  112,  128,  192,
-                                      256, 320, 448, 512, 576, 768, 1024, 1344, 2048};
+/* Each multiple of 16 up to SMALL, then multiples of 64 that leave little of a frame over. */
+#define SMALL 128
+static const uint16_t class_size[] = {16,  32,  48,  64,  80,  96,  112,  SMALL, 192,
+                                      256, 320, 448, 512, 576, 768, 1024, 1344,  2048};
 
 #define NCLASSES ARRAY_SIZE(class_size)
 
@@ -31,8 +32,10 @@ static uint64_t objects; /* atomic: whole frames are counted without the lock */
 static unsigned
 class_of(size_t size)
 {
-    unsigned c = 0;
+    unsigned c = SMALL / 16;
 
+    if (size <= SMALL)
+        return (unsigned)(MAX(size, 1UL) + 15) / 16 - 1;
     while (class_size[c] < size)
         c++;
     return c;
