@@ -102,7 +102,8 @@ def telling_lines(lab):
         for part in marks.parse(str(path), path.read_text(encoding="utf-8")):
             here = inside if isinstance(part, marks.Piece) and part.lab == lab.name else rest
             here |= {line.strip() for line in getattr(part, "body", part).splitlines()}
-    stand_in = {line.strip() for text in lab.stand_ins.values() for line in text.splitlines()}
+    texts = [*lab.stand_ins.values(), *(piece.stand_in for _, piece in lab.pieces())]
+    stand_in = {line.strip() for text in texts for line in text.splitlines()}
     return {line for line in inside - rest - stand_in if len(line) >= 12}
 
 

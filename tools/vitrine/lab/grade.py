@@ -145,7 +145,7 @@ class Stage:
         command += ["--swap", its["swap"]] * bool(its["swap"]) + ["--append", its["append"]] * bool(its["append"])
         look = Look([*command, "--", f"/lab/{word}", *arguments], self.environment(), Program(self.programs[word]),
                     self.user)
-        look.seed, look.files = seed, self.files
+        look.seed, look.budget, look.files = seed, test.budget, self.files
         return look
 
 

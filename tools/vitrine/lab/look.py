@@ -114,13 +114,13 @@ class Look:  # pylint: disable=too-many-instance-attributes
     """A run that goes on.  `seen` gathers what is not as it should be; `files` has the student's, {path: text}."""
 
     def __init__(self, command, env, program, user):
-        self.program, self.seed, self.files = program, 0, {}
+        self.program, self.seed, self.budget, self.files = program, 0, 0, {}
         self.seen, self.stops, self.open_steps = [], [], set()
         self._files = [open(env["VITRINE_BUILD"] + f"/{name}", "w+b") for name in ("out", "err")]
         self.vm = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=self._files[0],
                                    stderr=self._files[1], preexec_fn=machine.die_with_parent, **user)
         self._runs = os.path.join(env["VITRINE_BUILD"], "runs")
-        self.folder = self._stub = self._ram = self.message = None
+        self.folder = self._stub = self._ram = self._kernel = self.message = None
 
     # --- for probes --------------------------------------------------------------------------------------
 
@@ -198,6 +198,11 @@ class Look:  # pylint: disable=too-many-instance-attributes
                 self.expect(False, f"invariant {number}: {sentence}")
         return state
 
+    def disk_reads(self):
+        """How many bytes the machine has read from its disks, as QEMU counts them."""
+        with contextlib.closing(runs.Monitor(self.folder)) as monitor:
+            return sum(disk["stats"]["rd_bytes"] for disk in monitor.command("query-blockstats"))
+
     # --- the machine -------------------------------------------------------------------------------------
 
     def _connect(self):
@@ -250,9 +255,24 @@ class Look:  # pylint: disable=too-many-instance-attributes
             end = watch.look(cpus)
             if end is not None:
                 raise Over(end.message)
+            self._hold_budget()
             idle = idle + 1 if cpus and all(cpu["halted"] for cpu in cpus) else 0
             if idle == LOOKS_IDLE:
                 raise Over("hang: every processor is idle: somebody waits for what does not come")
+
+    def _hold_budget(self):
+        """Over when far more instructions than allowed were run: a loop, in a program or in the kernel."""
+        with contextlib.suppress(HostError, BadAddress):  # the machine may not have come far yet
+            self._kernel = self._kernel or Kernel(self._ram, os.path.join(self.folder, "vitrine.elf"))
+            due = [at for at in self._kernel.variable("kernel/arch/clock.c:alarms") if at < 1 << 63]
+            spent = max(due, default=0) - self._since()
+            if spent > self.budget:
+                raise Over(f"it goes on and on: {spent:,} instructions without the next checkpoint, "
+                           f"{self.budget:,} are allowed")
+
+    def _since(self):
+        """Nanoseconds of the kernel's clock at the first checkpoint: one is an instruction."""
+        return self.stops[0].clock - self._kernel.variable("kernel/arch/clock.c:tsc_start") if self.stops else 0
 
     def _is_ours(self, space):
         """Whether the code here is the trusted program's; Over if only some of it is."""
