@@ -127,6 +127,7 @@ has_private(const struct fault *f, vaddr_t start, vaddr_t end)
 static void
 map_around(struct fault *f)
 {
+    // LAB fault/6 begin -- (void)f, (void)has_private;
     struct region *r = f->region;
     uint64_t window = AROUND_PAGES * PAGE_SIZE;
     vaddr_t start = MAX(ROUND_DOWN(f->va, window), r->start);
@@ -155,6 +156,7 @@ map_around(struct fault *f)
             if (rmap_enter_at(f->space, va, &entries[at], frame, prot, &f->tlb) != 0)
                 return;
         }
+    // LAB end
 }
 
 /*
@@ -184,8 +186,10 @@ object_page(struct fault *f)
     pgidx_t index = r->offset + (f->va - r->start) / PAGE_SIZE;
     struct frame *frame;
 
+    // LAB fault/5 begin
     if (object_beyond_end(r->object, index))
         return FAULT_BUSERR;
+    // LAB end
 
     /* A file in memory may have a limit. */
     if (r->object->kind == OBJECT_SHM && r->object->ops->prepare_write != NULL &&
@@ -201,6 +205,7 @@ object_page(struct fault *f)
     if (found != FAULT_DONE)
         return found;
     frame->referenced = true;
+    // LAB fault/5 begin -- @own_copy
     if (f->access == PROT_WRITE)
         return r->shared ? write_shared(f, frame, index) : cow_write_source(f, frame);
 
@@ -211,6 +216,7 @@ object_page(struct fault *f)
     if (found == FAULT_DONE && r->object->kind == OBJECT_FILE)
         map_around(f);
     return found;
+    // LAB end
 }
 
 enum fault_result
@@ -224,9 +230,13 @@ demand_page(struct fault *f)
 
         if (a != NULL)
             return anon_page(f, a);
-        if (r->object == NULL)
-            return f->access == PROT_WRITE ? cow_write_source(f, frame_zero)
-                                           : map(f, frame_zero, 0);
+        if (r->object == NULL) {
+            // LAB fault/4 begin -- return cow_write_source(f, frame_zero);
+            if (f->access == PROT_WRITE)
+                return cow_write_source(f, frame_zero);
+            return map(f, frame_zero, 0);
+            // LAB end
+        }
     }
     return object_page(f);
 }

@@ -10,11 +10,11 @@ PROGRAM = "fork_copies_on_write"
 GETPID = "int64_t\nsys_getpid(const uint64_t a[6])\n{\n"
 LOAD = "    write_cr3(pt != NULL ? pt->root"
 FREE_ROOT = "    frame_free(frame_of(pt->root));\n"
-HANDLER = "    vaddr_t va = read_cr2();\n    unsigned access"
+HANDLER = "    vaddr_t va = read_cr2();\n"
 DIRTY = "    if ((e.bits & PTE_D) && f->owner == FRAME_ANON)\n        f->dirty = true;\n"
 SYSCALL = "    swapgs\n    mov [gs:CPU_USER_RSP], rsp\n"
 CLEANUP = "    kfree(x->path);\n    file_put(x->file);\n    file_put(x->script);\n    kfree(x);\n"
-SPACE_LOCK = "    mutex_lock(&s->lock);\n    f->region = space_find"
+SPACE_LOCK = "    mutex_lock(&s->lock);\n    enum fault_result result = judge"
 DEEP = ("static int64_t\ndeep(int n)\n{\n    volatile char room[256];\n\n    room[n % 256] = 1;\n"
         "    return n > 0 ? deep(n - 1) + room[n % 256] : 0;\n}\n\n")
 

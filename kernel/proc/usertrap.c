@@ -64,7 +64,6 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
     enum fault_result r =
         hopeless ? FAULT_ACCERR
                  : vm_fault(current_thread()->space, va, access | FAULT_ERROR(tf->error));
-    int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;
 
     if (r == FAULT_DONE)
         return;
@@ -75,6 +74,9 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
         signal_send(current_process(), SIGKILL, NULL);
         return;
     }
+    // LAB fault/2 begin -- @kill
+    int sig = r == FAULT_BUSERR ? SIGBUS : SIGSEGV;
+
     if (!is_caught(sig))
         explain(tf, va, access, r);
     /*
@@ -86,6 +88,7 @@ user_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
           : r == FAULT_ACCERR ? SEGV_ACCERR
                               : BUS_ADRERR,
           va);
+    // LAB end
 }
 
 /* uaccess touched a user page: mend it, or let uaccess return -EFAULT. */
@@ -96,17 +99,21 @@ kernel_page_fault(struct trapframe *tf, vaddr_t va, unsigned access)
     bool hopeless =
         t->space == NULL || this_cpu()->irq_off_depth > 0 || !(tf->rflags & RFLAGS_IF);
 
+    // LAB fault/3 begin -- @no_efault
     if (hopeless || vm_fault(t->space, va, access | FAULT_ERROR(tf->error)) != FAULT_DONE)
         (void)trap_fixup(tf);
+    // LAB end
 }
 
 static void
 on_page_fault(struct trapframe *tf)
 {
     vaddr_t va = read_cr2();
+    // LAB fault/1 begin -- unsigned access = PROT_WRITE; /* as if each access were a store */
     unsigned access = tf->error & PF_FETCH   ? PROT_EXEC
                       : tf->error & PF_WRITE ? PROT_WRITE
                                              : PROT_READ;
+    // LAB end
 
     if (trap_from_user(tf))
         user_page_fault(tf, va, access);
