@@ -2,6 +2,7 @@
 
 Every function goes through one run of a program; labs/stack/programs/ says what happens before each checkpoint.
 """
+from vitrine.lab.look import Over
 from vitrine.memory import PAGE
 
 EDGE_RIGHT = 0b101  # of edge() in labs/stack/stack.h: the page below was refused, the last one not, nor now the one below
@@ -24,8 +25,8 @@ def stack_at(look, stop, last, start, what):
     region = space.region_at(last)
     if look.expect(region is not None, f"no region is where the stack was {what}"):
         off = (region.start - start) // PAGE
-        look.expect(off <= 0, f"the stack begins {off} pages too high {what}")
-        look.expect(off >= 0, f"the stack begins {-off} pages too low {what}")
+        much = f"{abs(off)} page{'s' * (abs(off) != 1)} too {'high' if off > 0 else 'low'}"
+        look.expect(not off, f"the stack begins {much} {what}")
     return space
 
 
@@ -97,7 +98,7 @@ def gap(look):
     low, _, wall = stop.args
     look.expect(low - GAP == wall + 2 * PAGE, "the test is wrong: the wall is not a gap below")
     inside = [r for r in space.regions if r.start < low and r.end > low - GAP]
-    look.expect(not inside, f"{len(inside)} regions reach into the gap")
+    look.expect(not inside, f"regions that reach into the gap: {len(inside)}")
     only(look, stop, low - GAP, GAP // PAGE, [], "")
     regions = len(space.regions)
     closed = look.at(2)
@@ -126,7 +127,7 @@ def promise(look):
 
 def handler(look):
     """The stack is full to the page, and the handler's frame lies on the alternate stack."""
-    for number in (1, 2):
+    for number in (1, 3):
         stop = look.at(number)
         fault, local, own = stop.args
         look.expect(own <= local < own + 6 * PAGE, "the handler does not run on the alternate stack")
@@ -138,23 +139,27 @@ def handler(look):
         look.expect(size == space.view.stack_limit, f"the full stack has {size} bytes, RLIMIT_STACK is "
                                                     f"{space.view.stack_limit}")
         look.expect(not stop.entry(fault), "the page that the stack had no room for is mapped")
-    local = look.at(3).args[0]
+        inner = look.at(number + 1).args[0]
+        if not own <= inner < local:
+            raise Over("a second signal's frame was put over the first one's")  # which has nowhere to go back to
+    local = look.at(5).args[0]
     region = space_of(look, look.stops[-1]).region_at(local)
     look.expect(region is not None and region.grows_down,
                 "a handler that did not ask for the alternate stack does not run on the program's")
 
 
 def picture(look):
-    """The stack's lowest pages, and what was there before."""
-    before = look.at(1)
-    window, pages, _ = before.args
+    """The window's upper pages, and the lowest two of the stack as it was before."""
+    window, pages, _ = look.at(1).args
+    shown = range(pages * 2 // 5, pages + 2)
 
-    def row(who, stop):
-        region = space_of(look, stop).region_at(window + pages * PAGE)
-        first = (region.start - window) // PAGE
-        shown = stop.frames(window, pages + 2)
-        return f"{who:<26}" + "".join("#" if frame is not None else "." if k >= first else " "
-                                      for k, frame in enumerate(shown)).rstrip()
-    lines = [row("before", before)]
-    lines.append(row("after one store", look.at(2)))
-    return [*lines, row("after some more", look.at(3))]
+    def row(who):
+        region = space_of(look, look.stops[-1]).region_at(window + pages * PAGE)
+        mapped = look.stops[-1].frames(window, pages + 2)
+        return f"{who:<18}" + "".join("#" if mapped[k] is not None else " ."[window + k * PAGE >= region.start]
+                                      for k in shown).rstrip()
+    lines = [row("before")]
+    look.at(2)
+    lines.append(row("after one store"))
+    look.at(3)
+    return [*lines, row("after some more")]
