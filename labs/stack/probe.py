@@ -5,7 +5,6 @@ Every function goes through one run of a program; labs/stack/programs/ says what
 from vitrine.lab.look import Over
 from vitrine.memory import PAGE
 
-EDGE_RIGHT = 0b101  # of edge() in labs/stack/stack.h: the page below was refused, the last one not, nor now the one below
 GAP = 256 * PAGE
 
 
@@ -105,8 +104,8 @@ def gap(look):
     look.expect(not closed.args[1], "a wall that nobody may use (PROT_NONE) is kept a distance from")
     stack_at(look, closed, closed.args[0], closed.args[0], "(above a wall with PROT_NONE)")
     last = look.at(3)
-    look.expect(last.args[1] == 4, f"{4 - last.args[1]} of 4 stores to the hole below a mapping that does not grow were "
-                                   "let through")
+    look.expect(last.args[1] == 4,
+                f"{4 - last.args[1]} of 4 stores to the hole below a mapping that does not grow were let through")
     space = stack_at(look, last, last.args[0], last.args[0], "after stores below the wall")
     look.expect(len(space.regions) == regions, f"{len(space.regions)} regions are there, {regions} were before")
     only(look, last, wall - 8 * PAGE, 8, [], "")
@@ -136,12 +135,12 @@ def handler(look):
         space = stack_at(look, stop, edge, edge, "when it is full")
         region = space.region_at(edge)
         size = region.end - region.start if region else 0
-        look.expect(size == space.view.stack_limit, f"the full stack has {size} bytes, RLIMIT_STACK is "
-                                                    f"{space.view.stack_limit}")
+        most = space.view.stack_limit
+        look.expect(size == most, f"the full stack has {size} bytes, RLIMIT_STACK is {most}")
         look.expect(not stop.entry(fault), "the page that the stack had no room for is mapped")
         inner = look.at(number + 1).args[0]
         if not own <= inner < local:
-            raise Over("a second signal's frame was put over the first one's")  # which has nowhere to go back to
+            raise Over("a second signal's frame was put over the first one's")  # and it cannot go on
     local = look.at(5).args[0]
     region = space_of(look, look.stops[-1]).region_at(local)
     look.expect(region is not None and region.grows_down,

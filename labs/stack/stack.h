@@ -76,10 +76,8 @@ store(char *page, unsigned char byte)
 /*
  * edge - the stack may grow to the page @low and no further: try the page below, @low, and the
  * page below again.
- * Returns: a bit for each try that was refused; EDGE_RIGHT is as it should be.
+ * Returns: a bit for each try that was refused, the first one's the lowest.
  */
-#define EDGE_RIGHT 5
-
 SHARED long
 edge(char *low, unsigned char byte)
 {
