@@ -5,7 +5,8 @@
  *
  * Checkpoints: 1 before, with the window; 2 when one page in it was stored to, and which;
  * 3 when the chosen ones were, with the number of stores that were refused; 4 another mapping
- * that grows down, when the page at its fourth argument was stored to.
+ * that grows down and for which nothing is promised, when the page at its fourth argument was
+ * stored to.
  */
 #include "labs/stack/stack.h"
 
@@ -26,7 +27,7 @@ static void
 another_stack(uint32_t seed)
 {
     char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE, -1, 0);
 
     MUST(p == MAP_FAILED ? -1 : 0);
     char *low = p - (2 + seed % 13) * PAGE;
