@@ -112,10 +112,12 @@ sigframe_build(struct trapframe *tf, const struct sigaction *sa, const struct si
 
     if (!(sa->flags & SA_RESTORER))
         return -EFAULT; /* Linux has no way back without one either */
+    // LAB stack/4 begin
     if ((sa->flags & SA_ONSTACK) && !(t->altstack.flags & SS_DISABLE) && !alternate) {
         sp = t->altstack.sp + t->altstack.size;
         alternate = true;
     }
+    // LAB end
     if (put_fpu(&sp) != 0)
         return -EFAULT;
 
