@@ -166,6 +166,8 @@ def segments(look):
         look.expect(flags == region.flags, f"{where}: p_flags is {flags}, the region's rights are {region.flags}")
         look.expect(offset % PAGE == 0 and offset >= end, f"{where}: its bytes are at {offset:#x}, among others'")
         look.expect(offset + in_file <= size, f"{where}: its bytes end behind the end of the file")
+        if look.seen:
+            break  # after one that is wrong the others may be out of step
         end = offset + in_file
 
 
