@@ -265,7 +265,7 @@ replay: ## Run one test of a lab again, exactly; LAB=cow TEST=share SEED=7 TREE=
 # --- reading and checking the source ---------------------------------------------------------------------
 
 ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] user/*.[ch] \
-	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] labs/*.h labs/*/programs/*.c))
+	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] labs/*.h labs/*/*.h labs/*/programs/*.c))
 ALL_SH := tools/setup tools/ucc .ci/run
 
 .PHONY: lint
