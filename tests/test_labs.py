@@ -139,10 +139,14 @@ def test_the_skeleton_builds(built, student, name):  # pylint: disable=unused-ar
 @pytest.mark.parametrize("name", LABS)
 def test_a_solution_is_put_in_once(student, tmp_path, name):
     lab, tree = Lab(name), files_of(Lab(name), tmp_path, student(name))
-    for step in lab.steps:
-        assert handout.solve(lab, step, str(tree))
+    for step in lab.steps.values():
+        if step.by_hand:
+            with pytest.raises(HostError, match="done by hand"):
+                handout.solve(lab, step.id, str(tree))
+            continue
+        assert handout.solve(lab, step.id, str(tree))
         with pytest.raises(HostError, match="the text has changed"):
-            handout.solve(lab, step, str(tree))
+            handout.solve(lab, step.id, str(tree))
     for path, parts in lab.parts.items():
         assert (tree / path).read_text(encoding="utf-8") == marks.plain(parts)
 
@@ -167,6 +171,25 @@ def test_a_wrong_solution_is_found_out(built, tmp_path, name, patch):  # pylint:
     assert done.returncode == 0, done.stderr
     result = run(lab, tree, [mutant.killed_by])[mutant.killed_by]
     assert (result.outcome, result.diagnosis) == ("failed", mutant.diagnosis), result.seen
+
+
+GDB_SAYS = """
+number = {number}
+list = {{function = "highest_id", pointer = 0x76786f78796866, id = 535}}
+index = {{function = "count_green", sample = 34, index = -282861}}
+loop = {{function = "count_of", from = 2552, to = 535}}
+"""
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("number, outcome, diagnosis", [(4711, "passed", ""), (4712, "failed", "other-answer")])
+def test_the_core_answers_depend_on_the_number(built, tmp_path, number, outcome, diagnosis):
+    """What gdb shows of the cores of 4711 is right for that number alone."""
+    assert built
+    tree = files_of(Lab("core"), tmp_path)
+    (tree / "labs/core/answers.toml").write_text(GDB_SAYS.format(number=number), encoding="utf-8")
+    for result in run(Lab("core"), tree, ["list", "index", "loop"]).values():
+        assert (result.outcome, result.diagnosis) == (outcome, diagnosis), result.seen
 
 
 # --- cheats ----------------------------------------------------------------------------------------------

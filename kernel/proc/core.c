@@ -119,13 +119,15 @@ has_name(struct object *o, char *path)
 static uint64_t
 wanted_size(const struct core *c, const struct region *r)
 {
-    uint64_t whole = r->end - r->start, i = r->start >> PAGE_SHIFT;
     uint32_t filter = c->space->core_filter;
+
+    if (r->shared)
+        filter &= has_name(r->object, c->path) ? CORE_MAPPED_SHARED : CORE_ANON_SHARED;
+    // LAB core/3 begin -- @nothing
+    uint64_t whole = r->end - r->start, i = r->start >> PAGE_SHIFT;
 
     if (r->dont_dump)
         return 0;
-    if (r->shared)
-        filter &= has_name(r->object, c->path) ? CORE_MAPPED_SHARED : CORE_ANON_SHARED;
     if (r->shared)
         return filter != 0 ? whole : 0;
     if ((filter & CORE_ANON_PRIVATE) &&
@@ -136,6 +138,7 @@ wanted_size(const struct core *c, const struct region *r)
     if (filter & CORE_MAPPED_PRIVATE)
         return whole;
     return (filter & CORE_ELF_HEADERS) && r->offset == 0 ? HEADER_ONLY : 0;
+    // LAB end
 }
 
 static bool
@@ -158,6 +161,7 @@ make_segment(struct core *c, vaddr_t va, bool mine, struct elf_phdr *p)
     struct region *r = space_find_from(c->space, va);
 
     if (r != NULL) {
+        // LAB core/3 begin -- @segment
         *p = (struct elf_phdr){
             .type = PT_LOAD,
             .flags = (r->prot & PROT_READ ? PF_R : 0) | (r->prot & PROT_WRITE ? PF_W : 0) |
@@ -167,6 +171,7 @@ make_segment(struct core *c, vaddr_t va, bool mine, struct elf_phdr *p)
             .memsz = r->end - r->start,
             .align = PAGE_SIZE,
         };
+        // LAB end
         if (r->prot == PROT_NONE && mine)
             r->prot = PROT_READ;
     }
@@ -258,12 +263,14 @@ put_segment(struct core *c, const struct elf_phdr *p)
     vaddr_t end = p->vaddr + p->filesz;
 
     for (vaddr_t va = p->vaddr; next_page(c->space, &va, end); va += PAGE_SIZE) {
+        // LAB core/4 begin
         c->pos = (off_t)(p->offset + (va - p->vaddr));
 
         int err = put(c, va, PAGE_SIZE, true);
 
         if (err != 0 && err != -EFAULT)
             return err;
+        // LAB end
         sched_preempt();
     }
     return 0;

@@ -51,6 +51,7 @@ note(struct text *t, const char *name, uint32_t type, const void *bytes, size_t 
 static void
 fill_regs(struct user_regs *r, const struct thread *t)
 {
+    // LAB core/1 begin -- @registers
     const struct trapframe *tf = (const struct trapframe *)thread_user_frame(t);
     bool me = t == current_thread();
 
@@ -59,6 +60,7 @@ fill_regs(struct user_regs *r, const struct thread *t)
     r->rip = tf->rip, r->cs = tf->cs, r->rflags = tf->rflags, r->rsp = tf->rsp, r->ss = tf->ss;
     r->fs_base = me ? cpu_get_user_fs() : t->user_fs;
     r->gs_base = me ? cpu_get_user_gs() : t->user_gs;
+    // LAB end
 }
 
 /* Registers and state of one thread. proc_lock held. */
@@ -142,12 +144,14 @@ note_process(struct text *out)
 static void
 note_auxv(struct text *out)
 {
+    // LAB core/2 begin -- (void)out;
     const uint64_t *auxv = current_thread()->space->auxv;
     size_t words = 2;
 
     while (auxv[words - 2] != AT_NULL)
         words += 2;
     note(out, "CORE", NT_AUXV, auxv, words * sizeof(*auxv));
+    // LAB end
 }
 
 static int
@@ -161,8 +165,8 @@ append(void *to, const void *bytes, size_t n)
 static void
 list_file(const struct region *r, struct text *table, struct text *names, char *path)
 {
+    // LAB core/2 begin -- (void)r, (void)table, (void)names, (void)path;
     uint64_t row[3] = {r->start, r->end, r->offset};
-
     dev_t dev;
     ino_t ino;
 
@@ -171,6 +175,7 @@ list_file(const struct region *r, struct text *table, struct text *names, char *
     r->object->ops->describe(r->object, path, PATH_MAX, &dev, &ino);
     text_write(table, row, sizeof(row));
     text_write(names, path, strlen(path) + 1);
+    // LAB end
 }
 
 /* Which files are mapped where: how gdb finds programs and libraries. */
@@ -190,7 +195,9 @@ note_files(struct text *out)
         list_file(r, &table, &names, path);
     mutex_unlock(&current_thread()->space->lock);
 
+    // LAB core/2 begin -- uint64_t head[2] = {0, 0};
     uint64_t head[2] = {table.length / (3 * sizeof(uint64_t)), PAGE_SIZE};
+    // LAB end
 
     note_begin(out, "CORE", NT_FILE, sizeof(head) + table.length + names.length);
     text_write(out, head, sizeof(head));

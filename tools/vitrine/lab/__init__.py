@@ -34,7 +34,8 @@ class Step:
 class Test:
     """[[test]]: a run of a program that is judged by a function of the probe.
 
-    @program:   a word of labs/NAME/programs, with arguments; {seed} stands for the run's.
+    @program:   a word of labs/NAME/programs, with arguments; {seed} stands for the run's,
+                {number} for the student's own (see a step by hand).
     @needs:     the steps without which it cannot pass.
     @machine:   mem, cpus, swap, append, as ./vm run has them.
     @seeds:     under how many seeds it runs; all must pass.

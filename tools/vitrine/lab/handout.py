@@ -91,6 +91,8 @@ def solve(lab, step, tree):
     """Put the bodies of a step back into a student's tree; the files that changed."""
     if step not in lab.steps:
         raise HostError(f"the lab {lab.name} has no step {step}; it has {', '.join(map(str, sorted(lab.steps)))}")
+    if lab.steps[step].by_hand:
+        raise HostError(f"step {step} of the lab {lab.name} is done by hand: there is no text of it to be put in")
     if not lab.pieces():
         raise HostError("this tree is a handout itself and does not know the solution: ask who gave it to you")
     new = {}
