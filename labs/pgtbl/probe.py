@@ -116,6 +116,11 @@ def space(look):
     look.expect(made.root != state.kernel.root, "a new space has the kernel's own table")
 
 
+def first_fork(look):
+    """All that must hold when a process has a child for the first time: there may be no program later."""
+    user_tables(look, look.at_kernel("process_enter_family"))
+
+
 def first(look):
     """The first process, before its first instruction: what exec() put on its stack."""
     entries, state = user_tables(look, look.at_kernel("trap_return_to_user"))
@@ -157,6 +162,7 @@ def everything(_k):
 
 def come_and_go(look):
     """Places far apart are mapped, unmapped one by one and all at once, and mapped again."""
+    first_fork(look)
     before = model(look, look.at(1), nothing)[1]
     full, state = model(look, look.at(2), everything)
     look.expect(len(tables_in_frames(state)) > len(tables_in_frames(before)) + 20, "the places share tables")
@@ -175,6 +181,7 @@ def freed(look, before, after, when):
 
 def protect(look):
     """Rights are taken and given; all else of an entry stays, and the neighbours stay whole."""
+    first_fork(look)
     before = look.at(1)
     start, pages = before.args[0:2]
     old = before.entries(start, pages)
@@ -210,6 +217,7 @@ def changes(look, old, new, wanted, what):
 
 def children(look):
     """Spaces come and go, and their tables with them."""
+    first_fork(look)
     before = model(look, look.at(1), nothing)[1]
     for n in range(2, 6):
         model(look, look.at(n), everything, n)
