@@ -38,7 +38,7 @@ class Tables:
 
     def _entry(self, entry, level, va):
         if self.kernel:
-            self.look.expect(not entry & USER, f"{va:#x} is the kernel's, but an entry of level {level} lets programs in")
+            self.look.expect(not entry & USER, f"{va:#x} is the kernel's, but an entry of level {level} is the user's")
         else:
             self.look.expect(entry & USER, f"{va:#x} is a program's, but the entry of level {level} keeps it out")
         if level == 1 or entry & LARGE:
@@ -167,7 +167,7 @@ def come_and_go(look):
     full, state = model(look, look.at(2), everything)
     look.expect(len(tables_in_frames(state)) > len(tables_in_frames(before)) + 20, "the places share tables")
     left, _ = model(look, look.at(3), lambda k: not look.chosen(k))
-    look.expect(all(full.get(va) == entry for va, entry in left.items()), "neighbours of what was unmapped have changed")
+    look.expect(all(full.get(va) == entry for va, entry in left.items()), "neighbours of what went have changed")
     _, after = model(look, look.at(4), nothing)
     freed(look, before, after, "when all was unmapped")
     model(look, look.at(5), everything, 1)
