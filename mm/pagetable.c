@@ -41,6 +41,7 @@ table_at(paddr_t pa)
 int
 pagetable_init(struct pagetable *pt)
 {
+    // LAB pgtbl/2 begin -- @space
     struct frame *f = frame_alloc(FRAME_PAGETABLE, FRAME_ZEROED);
 
     if (f == NULL)
@@ -51,6 +52,7 @@ pagetable_init(struct pagetable *pt)
     memcpy(table_at(pt->root) + PT_ENTRIES / 2, table_at(kernel_root) + PT_ENTRIES / 2,
            PAGE_SIZE / 2);
     return 0;
+    // LAB end
 }
 
 void
@@ -72,6 +74,7 @@ pagetable_free(struct pagetable *pt)
 pte_t *
 pagetable_find(const struct pagetable *pt, vaddr_t va)
 {
+    // LAB pgtbl/3 begin -- @find
     pte_t *table = table_at(pt->root);
 
     for (int level = PT_LEVELS; level > 1; level--) {
@@ -82,28 +85,32 @@ pagetable_find(const struct pagetable *pt, vaddr_t va)
         table = table_at(pte_addr(e));
     }
     return &table[pt_index(va, 1)];
+    // LAB end
 }
 
 void
 pagetable_walk(const struct pagetable *pt, vaddr_t va, pte_t way[PT_LEVELS])
 {
+    memset(way, 0, PT_LEVELS * sizeof(way[0]));
+    // LAB pgtbl/3 begin -- (void)pt, (void)va;
     const pte_t *table = table_at(pt->root);
 
-    memset(way, 0, PT_LEVELS * sizeof(way[0]));
     for (int level = PT_LEVELS; level >= 1; level--, way++) {
         *way = table[pt_index(va, level)];
         if (!pte_present(*way))
             return;
         table = table_at(pte_addr(*way));
     }
+    // LAB end
 }
 
 pte_t *
 pagetable_make(struct pagetable *pt, vaddr_t va)
 {
+    ASSERT(va < USER_TOP);
+    // LAB pgtbl/3 begin -- @make
     pte_t *table = table_at(pt->root);
 
-    ASSERT(va < USER_TOP);
     for (int level = PT_LEVELS; level > 1; level--) {
         pte_t *e = &table[pt_index(va, level)];
 
@@ -119,12 +126,14 @@ pagetable_make(struct pagetable *pt, vaddr_t va)
         table = table_at(pte_addr(*e));
     }
     return &table[pt_index(va, 1)];
+    // LAB end
 }
 
 /* The first present last-level entry in [*va, end) below @table, a table of @level. */
 static pte_t *
 next_below(pte_t *table, int level, vaddr_t *va, vaddr_t end)
 {
+    // LAB pgtbl/4 begin -- @next
     while (*va < end) {
         pte_t *e = &table[pt_index(*va, level)];
 
@@ -141,6 +150,7 @@ next_below(pte_t *table, int level, vaddr_t *va, vaddr_t end)
             return NULL;
     }
     return NULL;
+    // LAB end
 }
 
 pte_t *
@@ -168,6 +178,7 @@ struct trim {
 static void
 trim_below(const struct trim *t, struct frame *table, int level, vaddr_t base)
 {
+    // LAB pgtbl/5 begin -- @trim
     uint64_t span = pt_span(level);
     pte_t *e = frame_data(table);
     unsigned left = table->used;
@@ -189,6 +200,7 @@ trim_below(const struct trim *t, struct frame *table, int level, vaddr_t base)
             t->pt->tables--;
         }
     }
+    // LAB end
 }
 
 void
@@ -268,6 +280,7 @@ kernel_table_new(void)
 static pte_t *
 kernel_entry_make(vaddr_t va, int to_level)
 {
+    // LAB pgtbl/1 begin -- @kernel
     pte_t *table = table_at(kernel_root);
 
     for (int level = PT_LEVELS; level > to_level; level--) {
@@ -284,6 +297,7 @@ kernel_entry_make(vaddr_t va, int to_level)
         table = table_at(pte_addr(*e));
     }
     return &table[pt_index(va, to_level)];
+    // LAB end
 }
 
 int

@@ -108,6 +108,7 @@ static pte_t
 entry_change(struct space *s, vaddr_t va, pte_t *e, uint64_t clear, uint64_t set,
              struct tlb_batch *b)
 {
+    // LAB pgtbl/6 begin -- @change
     pte_t old = *e;
     uint64_t new;
 
@@ -117,6 +118,7 @@ entry_change(struct space *s, vaddr_t va, pte_t *e, uint64_t clear, uint64_t set
     if (is_downgrade(old.bits, new))
         tlb_batch_add(b, &s->pt, va, frame_of(pte_addr(old)));
     return old;
+    // LAB end
 }
 
 static void

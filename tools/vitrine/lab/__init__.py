@@ -41,6 +41,7 @@ class Test:
     @seeds:     under how many seeds it runs; all must pass.
     @budget:    the most guest instructions between the first checkpoint and the last.
     @probe:     the function that judges, FILE:NAME if it is not in probe.py; the test's own name if left out.
+    @ends:      the run is judged to its end; false: it is over when the probe is.
     @hidden:    is not in the handout.
     """
 
@@ -54,6 +55,7 @@ class Test:
     seeds: int = 1
     budget: int = 2_000_000_000
     seconds: int = 300
+    ends: bool = True
     hidden: bool = False
 
 

@@ -186,9 +186,9 @@ class Look:  # pylint: disable=too-many-instance-attributes
         """The pages whose bytes are not all what they were filled with."""
         return [k for k in pages if space.read(start + k * PAGE, PAGE) != bytes([(byte or self.byte)(k)]) * PAGE]
 
-    def state(self):
-        """The kernel's structures of now, as vitrine.state reads them."""
-        return State(Kernel(self._ram, os.path.join(self.folder, "vitrine.elf")), self.folder)
+    def state(self, early=False):
+        """The kernel's structures of now, as vitrine.state reads them; `early`: also before the first process."""
+        return State(Kernel(self._ram, os.path.join(self.folder, "vitrine.elf"), early), self.folder)
 
     def invariants(self):
         """Note every invariant of memory that is broken now; docs/invariants.md has them."""
