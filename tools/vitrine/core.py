@@ -151,6 +151,7 @@ def fetch(folder, guest):
     if not paths.get(program):
         raise HostError(f"{guest}: its program, {program}, is not on the disk any more")
     link_interpreter(paths[program], root, names)
+    os.utime(core)  # gdb warns of a program that is newer than its core, as if it were another one
     return core, paths[program], root
 
 
