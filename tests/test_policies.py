@@ -267,10 +267,11 @@ def test_the_kernel_does_what_the_curves_say(loop):
 
 
 def test_the_kernel_where_neighbours_are_of_no_use(built):  # pylint: disable=unused-argument
-    """Under any order the kernel reads pages that nobody wants: what it waits for is near the simulation."""
+    """Under any order the kernel sees that none are wanted: each read is one page, and as many as simulated."""
     found = json.loads(command("--json", "--mem", "16M", "--policy", "lru", "--", "patterns", "chance", MIB))
     point, = found["measured"]
-    assert point["waits"] == pytest.approx(point["simulated"], rel=0.15) and point["reads"] > 1.2 * point["simulated"]
+    assert point["waits"] == pytest.approx(point["simulated"], rel=0.15)
+    assert point["waits"] <= point["reads"] <= 1.02 * point["waits"]
 
 
 def test_text(built):  # pylint: disable=unused-argument
