@@ -1,4 +1,5 @@
 """Swap: more memory than there is RAM, and every byte where it was."""
+import re
 import subprocess
 
 import pytest
@@ -63,6 +64,19 @@ def test_truly_parallel_clock(vm):
     """The same by the host's clock, where the disk answers when it likes."""
     run = vm(["/tests/more_than_memory", "64"], mem="24M", swap="128M", realtime=True).ok()
     assert run.out == RIGHT
+
+
+def test_reads_grow_where_they_are_in_order(vm):
+    """Who goes through memory in turn waits once for many pages; who jumps about reads only what is wanted."""
+    said = {}
+    for pattern in ("loop", "chance"):
+        run = vm([BUSYBOX, "sh", "-c", f"patterns {pattern} 26; grep pswpin /proc/vmstat"], mem="24M",
+                 swap="128M").ok()
+        said[pattern] = int(re.search(r"(\d+) waits", run.out)[1]), int(re.search(r"pswpin (\d+)", run.out)[1])
+    waits, pages = said["loop"]
+    assert pages > 20000 and 20 * waits < pages, said
+    waits, pages = said["chance"]
+    assert waits > 5000 and pages < 1.05 * waits, said
 
 
 def test_a_clean_page_is_written_once(vm):

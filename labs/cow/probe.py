@@ -119,23 +119,25 @@ def parent(look):
     look.invariants()
 
 
+def not_copied(look, owner, part, stored, who):
+    """The last owner, at its Stop, stored to the frames that it had; `part` is what begin() gave."""
+    start, pages, frames = part
+    copied = [k for k, frame in enumerate(owner.frames(start, pages)) if frame != frames[k]]
+    look.expect_pages(copied, pages, f"{who} copied pages that nobody shared any more")
+    look.expect_pages(look.not_filled(owner, start, range(pages), stored), pages, f"{who} does not find what it stored")
+
+
 def reuse(look):
     """The last owner does not copy."""
-    start, pages, frames = begin(look, 1)
+    part = start, pages, frames = begin(look, 1)
     left = look.at(2)
-    copied = [k for k in range(pages) if left.frames(start, pages)[k] != frames[k]]
-    look.expect_pages(copied, pages, "the parent copied pages that nobody shared any more")
-    look.expect_pages(look.not_filled(left, start, range(pages), next_byte(look, 1)), pages,
-                      "the parent does not find what it stored")
+    not_copied(look, left, part, next_byte(look, 1), "the parent")
     references(look, left.frames(start, pages), 1, "when the first child has ended")
-    start, pages, frames = begin(look, 3)
+    part = start, pages, frames = begin(look, 3)
     child = look.at(4)
     look.expect(child.frames(start, pages) == frames, "the second child has other frames than the parent had")
     alone = look.at(5)
-    copied = [k for k in range(pages) if alone.frames(start, pages)[k] != frames[k]]
-    look.expect_pages(copied, pages, "the child copied pages that nobody shared any more")
-    look.expect_pages(look.not_filled(alone, start, range(pages), next_byte(look, 2)), pages,
-                      "the child does not find what it stored")
+    not_copied(look, alone, part, next_byte(look, 2), "the child")
     references(look, alone.frames(start, pages), 1, "when the parent has given its pages up")
 
 

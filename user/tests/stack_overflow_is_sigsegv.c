@@ -10,18 +10,6 @@
 
 static sigjmp_buf back;
 
-__attribute__((noinline)) static int
-dive(int level)
-{
-    volatile char frame[4096];
-
-    frame[0] = (char)level;
-    if (level < 0) /* never; the compiler must not know */
-        return 0;
-    int below = dive(level + 1);
-    return below + frame[0];
-}
-
 static void
 on_segv(int sig)
 {
@@ -42,7 +30,7 @@ plain(void *arg)
 {
     (void)arg;
     small_stack();
-    _exit(dive(0));
+    _exit(recurse(0));
 }
 
 static void
@@ -52,7 +40,7 @@ handler_on_full_stack(void *arg)
     small_stack();
     signal(SIGSEGV, on_segv);
     if (sigsetjmp(back, 1) == 0)
-        _exit(dive(0));
+        _exit(recurse(0));
     _exit(5);
 }
 
@@ -67,9 +55,9 @@ handler_on_own_stack(void *arg)
     MUST(sigaltstack(&own, NULL));
     MUST(sigaction(SIGSEGV, &act, NULL));
     if (sigsetjmp(back, 1) == 0)
-        _exit(dive(0));
+        _exit(recurse(0));
     if (sigsetjmp(back, 1) == 0)
-        _exit(dive(0)); /* and a second time */
+        _exit(recurse(0)); /* and a second time */
     _exit(6);
 }
 

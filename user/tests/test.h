@@ -36,6 +36,19 @@
 
 SHARED int test_failures;
 
+/* recurse - without end, 1 KiB and a little at a time: for who wants a full stack. */
+__attribute__((noinline)) SHARED int
+recurse(int level)
+{
+    volatile char frame[1024];
+
+    frame[0] = (char)level;
+    if (level < 0) /* never; the compiler must not know */
+        return 0;
+    int below = recurse(level + 1);
+    return below + frame[0]; /* so the call is not a jump */
+}
+
 /* say - print to standard output at once. */
 __attribute__((format(printf, 1, 2))) SHARED void
 say(const char *fmt, ...)

@@ -14,18 +14,6 @@
 static char *own;
 static volatile long handled; /* signals on the alternate stack */
 
-__attribute__((noinline)) static int
-dive(int level)
-{
-    volatile char frame[1024];
-
-    frame[0] = (char)level;
-    if (level < 0) /* never; the compiler must not know */
-        return 0;
-    int below = dive(level + 1);
-    return below + frame[0];
-}
-
 /* On the alternate stack too, below the handler that it interrupts. */
 static void
 on_usr1(int sig)
@@ -77,7 +65,7 @@ main(int argc, char **argv)
     handle(SIGSEGV, (void (*)(int))(void *)on_full, SA_ONSTACK | SA_SIGINFO);
     while (handled < 4)
         if (sigsetjmp(after_refusal, 1) == 0)
-            return dive(0);
+            return recurse(0);
     MUST(raise(SIGUSR2));
     return finish();
 }
