@@ -21,8 +21,9 @@ DOORS = ("pvh", "grub", "uefi")
 UNCHECKED = [sys.executable, "-c", f"import sys; sys.path.insert(0, {ROOT + '/tools'!r}); from vitrine import options, "
              "run; options.KERNEL_CHOICES.clear(); sys.exit(run.main(sys.argv[1:]))"]
 RUN_NUMBER = itertools.count(1)
-# What a test does not ask for itself: CPUS=4 REALTIME=1 make test runs them all on such a machine.
+# What a test does not ask for itself: CPUS=4 MEM=24M make test runs them all on such a machine.
 CPUS = int(os.environ.get("CPUS", "1"))
+MEM = os.environ.get("MEM", "64M")
 SEED = int(os.environ.get("SEED", "1"))
 REALTIME = os.environ.get("REALTIME", "0") == "1"
 
@@ -61,7 +62,7 @@ class Result:
         return self
 
 
-def run_vm(tmp_path, argv, *, mem="64M", cpus=CPUS, swap=None, seed=SEED, stdin=b"", add=(), get=(), append="", env=(),
+def run_vm(tmp_path, argv, *, mem=MEM, cpus=CPUS, swap=None, seed=SEED, stdin=b"", add=(), get=(), append="", env=(),
            door="pvh", block=4096, realtime=REALTIME, timeout=300, fsck=True, options=(),
            unchecked=False):
     """Run argv in the guest and return a Result; the arguments are those of ./vm run.
