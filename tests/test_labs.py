@@ -350,6 +350,11 @@ def test_a_class_is_graded(built, tmp_path):  # pylint: disable=unused-argument
     assert status == 0 and said == "" and (tmp_path / "table.csv").read_text(encoding="utf-8").count("\n") == 3, said
 
 
+def test_a_student_waits_for_few_tests(student):
+    made = re.search(r"(?m)^TESTS \?= (.*)$", (student("cow") / "Makefile").read_text(encoding="utf-8"))[1].split()
+    assert made[0] == "tests/test_lab.py" and all((student("cow") / path).is_file() for path in made)
+
+
 def test_hints_and_refusals():
     lab = Lab("cow")
     assert "LEVEL=2" in handout.hint(lab, 1, 1) and "LEVEL" not in handout.hint(lab, 1, 3)
@@ -433,3 +438,28 @@ def test_gradescope_has_its_published_form():
         assert set(test) <= {"score", "max_score", "status", "name", "number", "output", "tags", "visibility"}
         assert 0 <= test["score"] <= test["max_score"] and test["status"] in ("passed", "failed")
     assert "cannot be built" in json.loads(results.as_gradescope(report("no")))["output"]
+
+
+RUNNER = {"CLASSROOM": "os", "ASSIGNMENT": "cow", "SUBMISSION_TAG": "submit/2026-11-02T10-00-00Z-a1b2c3d",
+          "COMMIT_URL": "https://example.org/commit/a1b2c3d", "RELEASE_URL": "https://example.org/releases/1"}
+
+
+def test_classroom50_has_its_published_form(monkeypatch, student):
+    """Schema classroom50/result/v1; the time is that of the commit, whenever it is graded."""
+    with pytest.raises(HostError, match="CLASSROOM, ASSIGNMENT, .* not set"):
+        results.as_classroom50(report())
+    for name, value in RUNNER.items():
+        monkeypatch.setenv(name, value)
+    made = report()
+    made.tree = str(student("cow"))
+    data = json.loads(results.as_classroom50(made))
+    assert set(data) == {"schema", "classroom", "assignment", "submission", "commit", "release", "review", "datetime",
+                         "graded_at", "score", "max-score", "tests", "build"}
+    assert (data["schema"], data["classroom"], data["assignment"]) == ("classroom50/result/v1", "os", "cow")
+    assert data["review"] == data["commit"] == RUNNER["COMMIT_URL"]
+    assert data["datetime"] == handout.WHEN.replace("+0000", "Z")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", data["graded_at"])
+    assert (data["score"], data["max-score"]) == (30, 60)
+    for test in data["tests"]:
+        assert isinstance(test["passed"], bool) and test["passed"] == (test["score"] == test["max-score"])
+        assert {"test-name", "passed", "score", "max-score"} <= set(test)

@@ -4,6 +4,7 @@ text         for people
 junit        JUnit's XML, as GitLab, GitHub, Jenkins and others show it
 tap          the Test Anything Protocol, version 14
 gradescope   results.json of Gradescope's autograder
+classroom50  result.json of Classroom 50's autograder, of the schema classroom50/result/v1
 csv          one line for a class's table, with its heading
 autolab      the scores as JSON in the last line, as Autolab's driver prints it
 json         everything, for programs of your own
@@ -13,8 +14,13 @@ A test whose step is not yet written is no failure: it is skipped, and has no po
 import csv
 import io
 import json
+import os
+import subprocess
 import xml.etree.ElementTree as xml
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+
+from ..machine import HostError
 
 
 @dataclass
@@ -152,6 +158,32 @@ def as_gradescope(report):
                        "tests": tests}, indent=1) + "\n"
 
 
+UTC = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def committed(tree):
+    """When a submission was made: the time of its last commit, or now where there is none."""
+    done = subprocess.run(["git", "log", "-1", f"--date=format-local:{UTC}", "--format=%cd"], cwd=tree,
+                          env={**os.environ, "TZ": "UTC"}, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or datetime.now(timezone.utc).strftime(UTC)
+
+
+def as_classroom50(report):
+    """The runner says in the environment whose work it is; owner and kind of assignment it puts in itself."""
+    env = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "submission": "SUBMISSION_TAG",
+           "commit": "COMMIT_URL", "release": "RELEASE_URL"}
+    missing = [name for name in env.values() if name not in os.environ]
+    if missing:
+        raise HostError(f"{', '.join(missing)} not set: Classroom 50's runner sets them, this form is for it alone")
+    tests = [{"test-name": result.name, "passed": result.outcome == "passed", "score": result.points,
+              "max-score": result.max, "output": "\n".join(result.words())} for result in report.results]
+    return json.dumps({"schema": "classroom50/result/v1", **{key: os.environ[name] for key, name in env.items()},
+                       "review": os.environ.get("REVIEW_URL") or os.environ["COMMIT_URL"],
+                       "datetime": committed(report.tree), "graded_at": datetime.now(timezone.utc).strftime(UTC),
+                       "score": report.points, "max-score": report.max, "tests": tests, "build": report.build},
+                      indent=1) + "\n"
+
+
 def as_csv(report):
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -171,5 +203,5 @@ def as_json(report):
                       indent=1) + "\n"
 
 
-FORMATS = {"text": as_text, "junit": as_junit, "tap": as_tap, "gradescope": as_gradescope, "csv": as_csv,
-           "autolab": as_autolab, "json": as_json}
+FORMATS = {"text": as_text, "junit": as_junit, "tap": as_tap, "gradescope": as_gradescope,
+           "classroom50": as_classroom50, "csv": as_csv, "autolab": as_autolab, "json": as_json}
