@@ -23,6 +23,14 @@ def test_runs_repeat(vm):
     assert first != other
 
 
+def test_runs_with_disks_repeat(vm):
+    """Whether the host's disk answers early or late: what is swapped, forked, read and written, to the last counter."""
+    script = "soak 7 6; cat /proc/stat /proc/vmstat /proc/uptime"
+    runs = {vm([BUSYBOX, "sh", "-c", script], cpus=4, mem="48M", swap="256M", seed=7, realtime=False).ok().out
+            for _ in range(4)}
+    assert "pswpout" in min(runs) and len(runs) == 1
+
+
 def test_work_is_shared(vm):
     """Four that only compute are on four processors, and none has more than twice of another's."""
     script = ("count() { i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; }; "

@@ -81,8 +81,7 @@ ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*entry)
 
 static struct {
     struct cpu *owner; /* A: until the last has gone on; NULL: nobody's */
-    bool on;           /* A: the others are to stand still, */
-    bool halt;         /* A: and may halt, with interrupts on */
+    bool on;           /* A: the others are to stand still */
     uint32_t held;     /* A: CPUs that do */
 } hold;
 
@@ -94,15 +93,8 @@ on_hold(struct trapframe *tf UNUSED)
     apic_eoi(); /* other interrupts come in between; a second one for this does no harm */
     clock_hold_alarm();
     __atomic_add_fetch(&hold.held, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&hold.on, __ATOMIC_ACQUIRE)) {
-        if (!__atomic_load_n(&hold.halt, __ATOMIC_ACQUIRE)) {
-            cpu_relax();
-            continue;
-        }
+    while (__atomic_load_n(&hold.on, __ATOMIC_ACQUIRE))
         cpu_halt_until_interrupt();
-        /* That may have been what the owner waits for. */
-        apic_send(hold.owner->apic_id, IRQ_RESCHED);
-    }
     clock_release_alarm();
     __atomic_sub_fetch(&hold.held, 1, __ATOMIC_SEQ_CST);
 }
@@ -128,18 +120,10 @@ ap_hold_others(void)
         nobody = NULL;
         cpu_relax();
     }
-    __atomic_store_n(&hold.halt, false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&hold.on, true, __ATOMIC_SEQ_CST);
     message_others(IRQ_HOLD);
     while (__atomic_load_n(&hold.held, __ATOMIC_ACQUIRE) != cpu_count - 1)
         cpu_relax();
-}
-
-void
-ap_halt_with_others(void)
-{
-    __atomic_store_n(&hold.halt, true, __ATOMIC_SEQ_CST);
-    cpu_halt_until_interrupt();
 }
 
 void

@@ -18,17 +18,11 @@ bool ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*e
               void *arg);
 
 /*
- * ap_hold_others - the other CPUs stand still, alarms held (clock.h), until ap_release_others():
- * so no time passes in the guest while a device works, and a run under -icount repeats exactly.
- * ap_halt_with_others - this one halts too.  Only from now on devices' interrupts are taken, each
- * of which wakes this CPU: when the device answers, early or late, all are found where they halt.
- * Interrupts off, clock_hold_alarm() called.
- *
- * ap_hold_others: interrupts on, no spin lock held.  Between it and ap_release_others this CPU
- * does not sleep.
+ * ap_hold_others - the other CPUs halt, alarms held (clock.h), until ap_release_others(): so no
+ * time passes in the guest while a device works, and a run under -icount repeats exactly.
+ * Interrupts on, no spin lock held.  Between the two this CPU does not sleep.
  */
 void ap_hold_others(void);
-void ap_halt_with_others(void);
 void ap_release_others(void);
 /* Registers the message's handler; before the second CPU starts. */
 void ap_init(void);

@@ -146,6 +146,15 @@ clock_release_alarm(void)
     clock_set_alarm(alarms[this_cpu()->id]);
 }
 
+void
+clock_halt_for(nsec_t time)
+{
+    apic_timer_start((uint32_t)scale(time, steps_per_ns) + 1);
+    do
+        cpu_halt_until_interrupt();
+    while (apic_timer_left() != 0);
+}
+
 bool
 clock_alarm_due(void)
 {

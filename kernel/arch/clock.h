@@ -28,6 +28,9 @@ void clock_set_alarm(nsec_t when);
 void clock_hold_alarm(void);
 void clock_release_alarm(void);
 
+/* Halts for @time, and a step of the timer. Interrupts off, the alarm held. */
+void clock_halt_for(nsec_t time);
+
 /* The TSC's rate, and what it was at clock_now() == 0. */
 void clock_get_tsc(uint64_t *hz, uint64_t *start);
 

@@ -198,7 +198,7 @@ pci_enable(const struct pci_device *d)
 }
 
 int
-pci_msix_enable(const struct pci_device *d, irq_handler h, void *arg)
+pci_msix_enable(struct pci_device *d, irq_handler h, void *arg)
 {
     unsigned cap = pci_capability(d, PCI_CAP_MSIX, 0);
 
@@ -224,6 +224,13 @@ pci_msix_enable(const struct pci_device *d, irq_handler h, void *arg)
     table[1] = 0;
     table[2] = (uint32_t)vector;
     table[3] = 0; /* unmasked last, when the message is whole */
+    d->msix = table;
     pci_write16(d, cap + MSIX_CONTROL, control | MSIX_CONTROL_ON);
     return 0;
+}
+
+void
+pci_msix_here(const struct pci_device *d)
+{
+    d->msix[0] = MSI_ADDRESS | this_cpu()->apic_id << MSI_DEST_SHIFT;
 }

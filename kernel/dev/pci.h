@@ -16,6 +16,7 @@
 struct pci_device {
     uint8_t bus, slot, function;
     uint16_t vendor, device;
+    volatile uint32_t *msix; /* entry 0 of its table, once pci_msix_enable() is done */
 };
 
 /* Finds all functions on all buses, behind bridges too. Returns how many. */
@@ -54,4 +55,7 @@ void pci_enable(const struct pci_device *d);
  * @h, @arg: called with interrupts off; must not sleep.
  * Returns: 0; -ENODEV without MSI-X; -ENOMEM; -ENOSPC without a free vector.
  */
-int pci_msix_enable(const struct pci_device *d, irq_handler h, void *arg) MUST_CHECK;
+int pci_msix_enable(struct pci_device *d, irq_handler h, void *arg) MUST_CHECK;
+
+/* From now on entry 0 interrupts this CPU. Interrupts off. */
+void pci_msix_here(const struct pci_device *d);

@@ -6,8 +6,8 @@
  * head of its descriptor chain, so a slot is free when its descriptor is, and submitting needs
  * no memory.  What does not fit into the queue waits in a list, in order.
  *
- * With the option "repeatable" a thread that submits waits on the spot, with the CPU halted and
- * the clock's alarm held: the host's disk then takes no time at all, as the guest sees it, and
+ * With the option "repeatable" a thread that submits waits on the spot, with all CPUs halted and
+ * the clock's alarms held: the host's disk then takes no time at all, as the guest sees it, and
  * its interrupt comes at the same instruction in every run.
  *
  * Locks: disk->lock guards the queue and the list.  It is let go before block_done, which may
@@ -30,6 +30,7 @@
 #include "mm/layout.h"
 
 #define DISKS_MAX 8
+#define REST      (10 * NSEC_PER_USEC)
 
 #define DEVICE_TRANSITIONAL 0x1001
 #define DEVICE_MODERN       0x1042
@@ -120,15 +121,42 @@ start_waiting(struct disk *disk)
         virtqueue_kick(&disk->queue);
 }
 
-/* Halts until the device has answered everything. Interrupts off since before it was asked. */
+/* With one CPU there is nobody to wait for. */
+static void
+rest(void)
+{
+    if (cpu_count > 1)
+        clock_halt_for(REST);
+}
+
+/*
+ * No time passes for anybody, and no interrupt is left but the one that the device will send
+ * here, so it does not matter when that comes.  Returns with interrupts off.
+ */
+static void
+stop_time(struct disk *disk)
+{
+    ap_hold_others();
+    irq_push_off();
+    clock_hold_alarm();
+    rest();
+    pci_msix_here(disk->virtio.pci);
+}
+
+/*
+ * Goes on when the device has answered everything.  A late answer finds all CPUs at rest, from
+ * where QEMU counts their turns anew, an early one does not: so in the end all rest once more.
+ */
 static void
 halt_until_done(struct disk *disk)
 {
-    clock_hold_alarm();
     do
-        ap_halt_with_others();
+        cpu_halt_until_interrupt();
     while (READ_ONCE(disk->queue.free_count) < disk->queue.size);
+    rest();
     clock_release_alarm();
+    irq_pop_off();
+    ap_release_others();
 }
 
 static void
@@ -140,17 +168,13 @@ disk_submit(struct block_device *dev, struct block_request *req)
     bool wait = repeatable && irq_enabled();
 
     if (wait)
-        ap_hold_others();
-    irq_push_off();
+        stop_time(disk);
     spin_lock(&disk->lock);
     list_push_back(&disk->waiting, &req->link);
     start_waiting(disk);
     spin_unlock(&disk->lock);
     if (wait)
         halt_until_done(disk);
-    irq_pop_off();
-    if (wait)
-        ap_release_others();
 }
 
 /* The next request that the device is done with, or NULL. */
