@@ -56,6 +56,16 @@ chosen(uint32_t seed, uint32_t k)
     return ((seed * 40503U + k * 2654435761U) >> 13) % 3 == 0;
 }
 
+/* drawn - the @k-th of the numbers that come with @number, below @limit. */
+SHARED uint32_t
+drawn(uint32_t number, uint32_t k, uint32_t limit)
+{
+    uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15U + (k + 1) * 0xbf58476d1ce4e5b9U;
+
+    mixed = (mixed ^ (mixed >> 31)) * 0x94d049bb133111ebU;
+    return (uint32_t)(mixed >> 33) % limit;
+}
+
 /* fill - the pages of a piece of memory get their bytes. */
 SHARED void
 fill(char *start, uint32_t count, uint32_t seed)

@@ -9,16 +9,6 @@
 
 #include <sys/resource.h>
 
-/* drawn - the @k-th of the numbers that come with @number, below @limit. */
-SHARED uint32_t
-drawn(uint32_t number, uint32_t k, uint32_t limit)
-{
-    uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15U + (k + 1) * 0xbf58476d1ce4e5b9U;
-
-    mixed = (mixed ^ (mixed >> 31)) * 0x94d049bb133111ebU;
-    return (uint32_t)(mixed >> 33) % limit;
-}
-
 /*
  * leave_core - run @bug in a child, which is to die of it and to leave its core in /root.
  * @argv: the program's, of which the first argument is the number.
