@@ -37,7 +37,7 @@ class Test:
     @program:   a word of labs/NAME/programs, with arguments; {seed} stands for the run's,
                 {number} for the student's own (see a step by hand).
     @needs:     the steps without which it cannot pass.
-    @machine:   mem, cpus, swap, append, as ./vm run has them.
+    @machine:   mem, cpus, swap, append, seed, as ./vm run has them; the seed may be "{number}".
     @seeds:     under how many seeds it runs; all must pass.
     @budget:    the most guest instructions between the first checkpoint and the last.
     @probe:     the function that judges, FILE:NAME if it is not in probe.py; the test's own name if left out.

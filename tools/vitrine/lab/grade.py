@@ -146,9 +146,10 @@ class Stage:
     def start(self, test, seed):
         """A run of a test's program, as a Look; it stands before its first instruction."""
         word, *arguments = test.program.format(seed=seed, number=number_of(self.files)).split()
-        its = {"mem": "32M", "cpus": 1, "swap": "", "append": "", **test.machine}
+        its = {"mem": "32M", "cpus": 1, "swap": "", "append": "", "seed": "{seed}", **test.machine}
+        its["seed"] = its["seed"].format(seed=seed, number=number_of(self.files))
         command = [os.path.join(self.root, "vm"), "run", "--gdb", "--mem", its["mem"], "--cpus", str(its["cpus"]),
-                   "--seed", str(seed), "--timeout", str(test.seconds), "--qemu", SANDBOX]
+                   "--seed", its["seed"], "--timeout", str(test.seconds), "--qemu", SANDBOX]
         command += ["--swap", its["swap"]] * bool(its["swap"]) + ["--append", its["append"]] * bool(its["append"])
         look = Look([*command, "--", f"/lab/{word}", *arguments], self.environment(), Program(self.programs[word]),
                     self.user)
