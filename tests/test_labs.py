@@ -242,6 +242,14 @@ def test_the_tour_answers_depend_on_the_number(built, answered, tmp_path, number
         assert result.outcome == outcome, result.seen
 
 
+@pytest.mark.parametrize("text", ["number = 0x10", 'number = "4711"', "number = 1234567890", "number = 4711\nwalk = {"])
+def test_answers_that_cannot_be_read_are_told(text):
+    lab = Lab("tour")
+    with pytest.raises(look.Over, match="cannot be read") as told:
+        grade.probe_of(lab, "judge")(SimpleNamespace(files={lab.files[0]: text}), 3, "walk", None)
+    assert grade.cause_of(lab, [str(told.value)]).name == "unreadable"
+
+
 # --- cheats ----------------------------------------------------------------------------------------------
 # A tree in which nothing is written, and each lab_todo() replaced by something that is to look like it.
 

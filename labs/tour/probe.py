@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 from vitrine import glass, memory as ram, trace
+from vitrine.lab import grade
 from vitrine.lab.look import Over
 from vitrine.memory import ADDRESS, PAGE
 from vitrine.state import ZERO
@@ -37,8 +38,10 @@ def judge(look, step, name, truth):
         answers = tomllib.loads(look.files[ANSWERS])
     except tomllib.TOMLDecodeError as error:
         raise Over(f"{ANSWERS} cannot be read: {error}") from error
-    mine = answers.get(name)
-    if not answers.get("number") or not isinstance(mine, dict) or not any(mine.values()):
+    mine, number = answers.get(name), answers.get("number")
+    if number != grade.number_of(look.files):
+        raise Over(f"{ANSWERS} cannot be read: number is {number!r}, which is not one of up to nine digits")
+    if not number or not isinstance(mine, dict) or not any(mine.values()):
         look.not_yet(step)
         return
     for key, answer in truth(look).items():
