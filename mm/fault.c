@@ -18,6 +18,7 @@
 
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
+#include "kernel/arch/clock.h"
 #include "kernel/arch/trap.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printf.h"
@@ -203,7 +204,7 @@ record(const struct fault *f, vaddr_t va, unsigned error, uint64_t began)
         return;
     error |= f->access & PROT_WRITE ? PF_WRITE : f->access & PROT_EXEC ? PF_FETCH : 0;
     trace_fault(error, va, f->kinds, f->frame == NULL ? 0 : frame_number(f->frame),
-                rdtsc() - began);
+                clock_cycles() - began);
 }
 
 enum fault_result

@@ -124,6 +124,7 @@ ap_hold_others(void)
     message_others(IRQ_HOLD);
     while (__atomic_load_n(&hold.held, __ATOMIC_ACQUIRE) != cpu_count - 1)
         cpu_relax();
+    clock_stop();
 }
 
 void
@@ -131,6 +132,7 @@ ap_release_others(void)
 {
     if (cpu_count == 1)
         return;
+    clock_go_on();
     __atomic_store_n(&hold.on, false, __ATOMIC_SEQ_CST);
     message_others(IRQ_RESCHED);
     while (__atomic_load_n(&hold.held, __ATOMIC_ACQUIRE) != 0)

@@ -18,8 +18,9 @@ bool ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*e
               void *arg);
 
 /*
- * ap_hold_others - the other CPUs halt, alarms held (clock.h), until ap_release_others(): so no
- * time passes in the guest while a device works, and a run under -icount repeats exactly.
+ * ap_hold_others - the other CPUs halt, alarms held, and the clock stands still (clock.h), until
+ * ap_release_others(): so no time passes in the guest while a device works, and a run under -icount
+ * repeats exactly.  With one CPU nothing is to be done: its halt alone makes no time pass.
  * Interrupts on, no spin lock held.  Between the two this CPU does not sleep.
  */
 void ap_hold_others(void);

@@ -57,7 +57,7 @@ struct rates {
 };
 
 static uint64_t tsc_hz;
-static uint64_t tsc_start;     /* the TSC at clock_now() == 0 */
+static uint64_t tsc_start;     /* clock_cycles() at clock_now() == 0 */
 static uint64_t ns_per_cycle;  /* times 2^32 */
 static uint64_t steps_per_ns;  /* times 2^32 */
 static nsec_t realtime_start;  /* UTC at clock_now() == 0 */
@@ -65,6 +65,8 @@ static nsec_t alarms[CPU_MAX]; /* each CPU's own */
 static bool held[CPU_MAX];     /* the timer stands still although there is an alarm */
 static nsec_t shake;           /* interrupts come at most so far apart; 0: only when due */
 static uint64_t dice_state;
+
+struct clock_stops clock_stops;
 
 /* a * b / 2^32 */
 static uint64_t
@@ -76,7 +78,20 @@ scale(uint64_t a, uint64_t fraction)
 nsec_t
 clock_now(void)
 {
-    return scale(rdtsc() - tsc_start, ns_per_cycle);
+    return scale(clock_cycles() - tsc_start, ns_per_cycle);
+}
+
+void
+clock_stop(void)
+{
+    WRITE_ONCE(clock_stops.at, clock_cycles());
+}
+
+void
+clock_go_on(void)
+{
+    WRITE_ONCE(clock_stops.lost, rdtsc() - clock_stops.at);
+    WRITE_ONCE(clock_stops.at, 0);
 }
 
 nsec_t
@@ -343,7 +358,7 @@ clock_init(void)
     ns_per_cycle = (NSEC_PER_SEC << 32) / r.tsc_hz;
     steps_per_ns = (r.timer_hz << 32) / NSEC_PER_SEC;
     tsc_hz = r.tsc_hz;
-    tsc_start = rdtsc();
+    tsc_start = clock_cycles();
     realtime_start = cmos_seconds() * NSEC_PER_SEC;
     silence_others();
     if (boot_option("shake", value, sizeof(value)))

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/arch/cpu.h"
 #include "kernel/lib/types.h"
 
 /* Nanoseconds since boot; never goes back. */
@@ -31,7 +32,33 @@ void clock_release_alarm(void);
 /* Halts for @time, and a step of the timer. Interrupts off, the alarm held. */
 void clock_halt_for(nsec_t time);
 
-/* The TSC's rate, and what it was at clock_now() == 0. */
+/*
+ * clock_stop, clock_go_on - the clock stands still, for all CPUs.  By one thread at a time.
+ */
+void clock_stop(void);
+void clock_go_on(void);
+
+extern struct clock_stops {
+    uint64_t at;   /* A: clock_cycles() while the clock stands still; 0: it goes */
+    uint64_t lost; /* A: cycles in which it stood still */
+} clock_stops;
+
+/* The TSC, without the cycles in which the clock stood still: what the times of the trace are. */
+static inline uint64_t
+clock_cycles(void)
+{
+    uint64_t at = READ_ONCE(clock_stops.at), lost, now;
+
+    if (unlikely(at != 0))
+        return at;
+    do { /* again, if it was stopped meanwhile */
+        lost = READ_ONCE(clock_stops.lost);
+        now = rdtsc();
+    } while (unlikely(READ_ONCE(clock_stops.lost) != lost));
+    return now - lost;
+}
+
+/* The TSC's rate, and what clock_cycles() was at clock_now() == 0. */
 void clock_get_tsc(uint64_t *hz, uint64_t *start);
 
 /* Calibrates; called once on the boot CPU, after apic_init(). */

@@ -121,25 +121,13 @@ start_waiting(struct disk *disk)
         virtqueue_kick(&disk->queue);
 }
 
-/* With one CPU there is nobody to wait for. */
-static void
-rest(void)
-{
-    if (cpu_count > 1)
-        clock_halt_for(REST);
-}
-
-/*
- * No time passes for anybody, and no interrupt is left but the one that the device will send
- * here, so it does not matter when that comes.  Returns with interrupts off.
- */
+/* No time passes for anybody until the device has answered. Returns with interrupts off. */
 static void
 stop_time(struct disk *disk)
 {
     ap_hold_others();
     irq_push_off();
     clock_hold_alarm();
-    rest();
     pci_msix_here(disk->virtio.pci);
 }
 
@@ -153,7 +141,8 @@ halt_until_done(struct disk *disk)
     do
         cpu_halt_until_interrupt();
     while (READ_ONCE(disk->queue.free_count) < disk->queue.size);
-    rest();
+    if (cpu_count > 1)
+        clock_halt_for(REST);
     clock_release_alarm();
     irq_pop_off();
     ap_release_others();

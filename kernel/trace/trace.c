@@ -38,7 +38,7 @@ trace_write(uint64_t head, uint64_t a, uint64_t b)
     struct trace_record *r = &ring->records[n & (ring->capacity - 1)];
 
     WRITE_ONCE(r->head, 0);
-    WRITE_ONCE(r->time, rdtsc());
+    WRITE_ONCE(r->time, clock_cycles());
     WRITE_ONCE(r->a, a);
     WRITE_ONCE(r->b, b);
     /* Last: stores become visible in their order (Intel SDM vol. 3A 8.2.2). */

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "kernel/arch/cpu.h"
+#include "kernel/arch/clock.h"
 #include "kernel/lib/types.h"
 
 struct trace_record {
@@ -51,7 +51,7 @@ int trace_name(const char *name);
 static inline uint64_t
 trace_begin(void)
 {
-    return unlikely(trace_on) ? rdtsc() : 0;
+    return unlikely(trace_on) ? clock_cycles() : 0;
 }
 
 /* The generated functions' own: one record. @head without cpu and tid. */
