@@ -152,6 +152,8 @@ ap_init(void)
 void
 ap_stop_others(void)
 {
+    clock_go_on(); /* whoever stopped it: it is to count the time */
+
     nsec_t end = clock_now() + STOP_LIMIT;
 
     for (unsigned i = 0; i < cpu_count; i++)

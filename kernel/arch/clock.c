@@ -90,6 +90,8 @@ clock_stop(void)
 void
 clock_go_on(void)
 {
+    if (clock_stops.at == 0)
+        return;
     WRITE_ONCE(clock_stops.lost, rdtsc() - clock_stops.at);
     WRITE_ONCE(clock_stops.at, 0);
 }

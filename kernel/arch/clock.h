@@ -33,7 +33,8 @@ void clock_release_alarm(void);
 void clock_halt_for(nsec_t time);
 
 /*
- * clock_stop, clock_go_on - the clock stands still, for all CPUs.  By one thread at a time.
+ * clock_stop, clock_go_on - the clock stands still, for all CPUs.  By one thread at a time; to go
+ * on while it goes does nothing.
  */
 void clock_stop(void);
 void clock_go_on(void);
