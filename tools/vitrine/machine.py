@@ -454,13 +454,13 @@ class Machine:
 
 
 def parse_registers(text):
-    """What `info registers -a` printed: for each CPU a dict of rip, cr2, cpl, halted, interrupts (on or off)."""
+    """What `info registers -a` printed: for each CPU a dict of rip, cr2, cr3, cpl, halted, interrupts (on or off)."""
     cpus = []
     for part in re.split(r"CPU#\d+", text)[1:]:
-        found = dict(re.findall(r"\b[RE]?(IP|FL|CR2|CPL|HLT)=\s*([0-9a-f]+)", part))
+        found = dict(re.findall(r"\b[RE]?(IP|FL|CR2|CR3|CPL|HLT)=\s*([0-9a-f]+)", part))
         if "IP" in found:
             cpus.append({"rip": int(found["IP"], 16), "cr2": int(found.get("CR2", "0"), 16),
-                         "cpl": int(found["CPL"]), "halted": found["HLT"] == "1",
+                         "cr3": int(found.get("CR3", "0"), 16), "cpl": int(found["CPL"]), "halted": found["HLT"] == "1",
                          "interrupts": bool(int(found["FL"], 16) & 0x200)})
     return cpus
 

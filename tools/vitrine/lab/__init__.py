@@ -36,7 +36,7 @@ class Test:
 
     @program:   a word of labs/NAME/programs, with arguments; {seed} stands for the run's,
                 {number} for the student's own (see a step by hand).
-    @needs:     the steps without which it cannot pass.
+    @needs:     the steps without which it counts for nothing.
     @machine:   mem, cpus, swap, append, seed, as ./vm run has them; the seed may be "{number}".
     @seeds:     under how many seeds it runs; all must pass.
     @budget:    the most guest instructions between the first checkpoint and the last.

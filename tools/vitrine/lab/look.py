@@ -203,6 +203,12 @@ class Look:  # pylint: disable=too-many-instance-attributes
         with contextlib.closing(runs.Monitor(self.folder)) as monitor:
             return sum(disk["stats"]["rd_bytes"] for disk in monitor.command("query-blockstats"))
 
+    def processors(self):
+        """What each processor has in its registers, the first one first: machine.parse_registers() says what."""
+        with contextlib.closing(runs.Monitor(self.folder)) as monitor:
+            text = monitor.command("human-monitor-command", **{"command-line": "info registers -a"})
+        return machine.parse_registers(text)
+
     # --- the machine -------------------------------------------------------------------------------------
 
     def _connect(self):
@@ -249,9 +255,7 @@ class Look:  # pylint: disable=too-many-instance-attributes
                 raise gdbstub.Gone
             cpus = []
             with contextlib.suppress(HostError, OSError):  # QEMU may end just now, which the other port will tell
-                with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-                    text = monitor.command("human-monitor-command", **{"command-line": "info registers -a"})
-                    cpus = machine.parse_registers(text)
+                cpus = self.processors()
             end = watch.look(cpus)
             if end is not None:
                 raise Over(end.message)
