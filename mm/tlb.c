@@ -52,30 +52,45 @@ who_asked(void)
     return this_cpu()->irq_depth > 0 ? TRACE_ASKED_ANOTHER_CPU : TRACE_ASKED_ITSELF;
 }
 
+/* Everything of the table that is loaded here. */
+static void
+forget_all(void)
+{
+    write_cr3(read_cr3());
+    trace_tlb_flush(who_asked(), 0, 0);
+    tlbcheck_forgot(this_cpu()->loaded, 0, USER_TOP);
+    count(&tlb_stats.all, 1);
+}
+
+/* One page of the table that is loaded here. */
+static void
+forget_page(vaddr_t va)
+{
+    invlpg(va);
+    tlbcheck_forgot(this_cpu()->loaded, va, va + PAGE_SIZE);
+    count(&tlb_stats.pages, 1);
+}
+
 static void
 forget_batch(const struct tlb_batch *b)
 {
+    // LAB tlb/3 begin -- @forget
     const struct pagetable *mine = this_cpu()->loaded;
-    unsigned by = who_asked();
     vaddr_t first = 0;
     unsigned n = 0;
 
     if (b->all) {
-        write_cr3(read_cr3());
-        trace_tlb_flush(by, 0, 0);
-        tlbcheck_forgot(mine, 0, USER_TOP);
-        count(&tlb_stats.all, 1);
+        forget_all();
         return;
     }
     for (unsigned i = 0; i < b->n; i++)
         if (b->pages[i].pt == mine) {
-            invlpg(b->pages[i].va);
-            tlbcheck_forgot(mine, b->pages[i].va, b->pages[i].va + PAGE_SIZE);
-            count(&tlb_stats.pages, 1);
+            forget_page(b->pages[i].va);
             first = n++ == 0 ? b->pages[i].va : first;
         }
     if (n > 0)
-        trace_tlb_flush(by, first, n);
+        trace_tlb_flush(who_asked(), first, n);
+    // LAB end
 }
 
 static void
@@ -91,6 +106,7 @@ forget_kernel(vaddr_t va, unsigned pages)
 static void
 on_message(struct trapframe *tf UNUSED)
 {
+    // LAB tlb/4 begin -- @message
     uint32_t me = 1U << this_cpu()->id;
 
     if (!(__atomic_load_n(&mailbox.pending, __ATOMIC_ACQUIRE) & me))
@@ -100,6 +116,7 @@ on_message(struct trapframe *tf UNUSED)
     else
         forget_kernel(mailbox.kernel_start, mailbox.kernel_pages);
     __atomic_and_fetch(&mailbox.pending, ~me, __ATOMIC_RELEASE);
+    // LAB end
 }
 
 /* ---- on the CPU that asks ---- */
@@ -108,8 +125,10 @@ static void
 mailbox_take(void)
 {
     ASSERT(irq_enabled());
+    // LAB tlb/4 begin
     while (__atomic_exchange_n(&mailbox.taken, 1, __ATOMIC_ACQUIRE) != 0)
         cpu_relax();
+    // LAB end
 }
 
 static void
@@ -126,24 +145,34 @@ await_answers(void)
     }
 }
 
+/* What is known outside of who is asked, and for how many pages (0: for all). */
+static void
+note_shootdown(uint32_t asked, unsigned pages)
+{
+    unsigned n = 0;
+
+    for (uint32_t left = asked; left != 0; left &= left - 1)
+        n++;
+    count(&tlb_stats.shootdowns, 1);
+    count(&tlb_stats.messages, n);
+    trace_shootdown(n, asked, pages);
+}
+
 /* Sends what is in the mailbox to @asked, waits until all have done it, and gives the box up. */
 static void
 mailbox_send(uint32_t asked)
 {
     const struct tlb_batch *b = mailbox.batch;
-    unsigned n = 0;
 
+    note_shootdown(asked, b == NULL ? mailbox.kernel_pages : b->all ? 0 : b->n);
+    // LAB tlb/4 begin -- @send
     __atomic_store_n(&mailbox.pending, asked, __ATOMIC_RELEASE);
-    count(&tlb_stats.shootdowns, 1);
     for (unsigned i = 0; i < cpu_count; i++)
-        if (asked & 1U << i) {
+        if (asked & 1U << i)
             apic_send(cpus[i]->apic_id, IRQ_TLB);
-            count(&tlb_stats.messages, 1);
-            n++;
-        }
-    trace_shootdown(n, asked, b == NULL ? mailbox.kernel_pages : b->all ? 0 : b->n);
     await_answers();
     __atomic_store_n(&mailbox.taken, 0, __ATOMIC_RELEASE);
+    // LAB end
 }
 
 void
@@ -161,6 +190,7 @@ tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va, const struc
 {
     uint32_t users = tlbcheck_downgraded(pt, va, f);
 
+    // LAB tlb/2 begin -- @everybody
     if (users == 0)
         return; /* no CPU has it loaded, so none remembers it */
     b->cpus |= users;
@@ -171,6 +201,7 @@ tlb_batch_add(struct tlb_batch *b, struct pagetable *pt, vaddr_t va, const struc
     b->pages[b->n].pt = pt;
     b->pages[b->n].va = va;
     b->n++;
+    // LAB end
 }
 
 void
@@ -183,10 +214,11 @@ tlb_batch_free(struct tlb_batch *b, struct frame *f)
 void
 tlb_flush(struct tlb_batch *b)
 {
+    lock_may_wait();
+    // LAB tlb/3 begin -- @flush
     uint32_t me = 1U << this_cpu()->id;
     struct list *l;
 
-    lock_may_wait();
     if (b->cpus & me)
         forget_batch(b);
     if (b->cpus & ~me) {
@@ -194,10 +226,12 @@ tlb_flush(struct tlb_batch *b)
         mailbox.batch = b;
         mailbox_send(b->cpus & ~me);
     }
-    tlbcheck_flushed();
+    /* Last: who gets one of them may fill it while another CPU still remembers the way there. */
     while ((l = list_pop_front(&b->frames)) != NULL)
         frame_free(list_entry(l, struct frame, link));
+    // LAB end
     tlb_batch_init(b);
+    tlbcheck_flushed();
 }
 
 void

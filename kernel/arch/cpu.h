@@ -34,6 +34,7 @@ struct cpu {
     struct thread
         *emigrant; /* may not run here any more: goes to another CPU after the switch */
     struct pagetable *loaded;          /* whose root CR3 holds; NULL: the kernel's own */
+    uint64_t tlb_messages;             /* that came: IRQ_TLB; for who looks from outside */
     uint64_t stopped_rip, stopped_rbp; /* where a panic of another CPU stopped this one */
     struct locks_held locks;           /* spin locks; in debug builds only */
     void *arch;                        /* GDT, TSS and IST stacks: arch's own */

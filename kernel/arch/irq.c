@@ -10,6 +10,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/arch/apic.h"
 #include "kernel/arch/clock.h"
+#include "kernel/arch/cpu.h"
 #include "kernel/arch/ioapic.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/lib/printf.h"
@@ -67,6 +68,7 @@ irq_dispatch(unsigned vector)
 void
 irq_dispatch_cpu(struct trapframe *tf, trap_handler h)
 {
+    this_cpu()->tlb_messages += tf->vector == IRQ_TLB;
     /* Too early: the timer cannot count as far as the alarm was set. */
     if (tf->vector != IRQ_TIMER || clock_alarm_due())
         h(tf);
