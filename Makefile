@@ -133,8 +133,8 @@ USER_BIN := $(USER_C:%.c=$(U)/%)
 .PHONY: user
 user: $(USER_BIN) ## Build the programs of user/ for musl, in build/user
 
-# The programs of the labs are not on the root disk; tools/grade adds those of one lab.
-LAB_BIN := $(patsubst %.c,$(U)/%,$(sort $(wildcard labs/*/programs/*.c)))
+# The programs of the labs, and those that students write, are not on the root disk; tools/grade adds one lab's.
+LAB_BIN := $(patsubst %.c,$(U)/%,$(sort $(wildcard labs/*/programs/*.c labs/*/*.c)))
 
 # How a program is linked stands in its own source, see tools/ucc.
 $(USER_BIN) $(LAB_BIN): $(U)/%: %.c tools/ucc tools/musl-static-pie.specs
@@ -265,7 +265,7 @@ replay: ## Run one test of a lab again, exactly; LAB=cow TEST=share SEED=7 TREE=
 # --- reading and checking the source ---------------------------------------------------------------------
 
 ALL_C := $(sort $(wildcard boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] mm/*.[ch] user/*.[ch] \
-	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] labs/*.h labs/*/*.h labs/*/programs/*.c))
+	user/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] labs/*.h labs/*/*.[ch] labs/*/programs/*.c))
 ALL_SH := tools/setup tools/ucc .ci/run
 
 .PHONY: lint

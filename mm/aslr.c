@@ -34,12 +34,12 @@ STATIC_ASSERT(4 * QUARTER - PAGE_SIZE == USER_TOP);
 void
 aslr_draw(struct layout *l, bool fixed)
 {
+    *l = (struct layout){FIXED_STACK, 0, FIXED_MMAP, FIXED_PIE, 0};
+    if (fixed)
+        return;
+    // LAB aslr/2 begin
     uint64_t r[5];
 
-    if (fixed) {
-        *l = (struct layout){FIXED_STACK, 0, FIXED_MMAP, FIXED_PIE, 0};
-        return;
-    }
     random_bytes(r, sizeof(r));
     /* All moduli are powers of two, so all places are equally likely. */
     l->pie_base = USER_BOTTOM + r[0] % QUARTER_PAGES * PAGE_SIZE;
@@ -47,4 +47,5 @@ aslr_draw(struct layout *l, bool fixed)
     l->mmap_base = 2 * QUARTER - STACK_ROOM + r[2] % QUARTER_PAGES * PAGE_SIZE;
     l->stack_top = 3 * QUARTER + r[3] % QUARTER_PAGES * PAGE_SIZE;
     l->stack_skew = r[4] % (PAGE_SIZE / 16) * 16;
+    // LAB end
 }

@@ -3,6 +3,7 @@
 What needs many builds or runs is marked `labs` and runs in `make test-labs`: every wrong solution, every cheat.
 """
 import copy
+import dataclasses
 import itertools
 import json
 import os
@@ -131,7 +132,7 @@ def test_cut_and_put_back_are_the_same_bytes(name):
 def telling_lines(lab):
     """Lines of the bodies that stand nowhere else in the kernel: one of them would give the solution away."""
     rest, inside = set(), set()
-    for path in [*ROOT.glob("mm/*.[ch]"), *ROOT.glob("kernel/*/*.[ch]")]:
+    for path in [*ROOT.glob("mm/*.[ch]"), *ROOT.glob("kernel/*/*.[ch]"), *ROOT.glob("labs/*/*.c")]:
         for part in marks.parse(str(path), path.read_text(encoding="utf-8")):
             here = inside if isinstance(part, marks.Piece) and part.lab == lab.name else rest
             here |= {line.strip() for line in getattr(part, "body", part).splitlines()}
@@ -248,6 +249,51 @@ def test_answers_that_cannot_be_read_are_told(text):
     with pytest.raises(look.Over, match="cannot be read") as told:
         grade.probe_of(lab, "judge")(SimpleNamespace(files={lab.files[0]: text}), 3, "walk", None)
     assert grade.cause_of(lab, [str(told.value)]).name == "unreadable"
+
+
+POOL = """
+number = {number}
+[kernel]
+program = 33
+heap = 28.1
+mappings = 33
+stack = 33
+arguments = 41
+[pool]
+changes = 0x11716000
+bits = 6.97
+"""
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("number, pool", [(4711, ("passed", "")), (4712, ("failed", "wrong-answer"))])
+def test_the_aslr_answers_depend_on_the_number(built, tmp_path, number, pool):
+    """What 500 launches of 4711's pool show is right for that number alone; the kernel's bits are for all."""
+    assert built
+    lab, tree = Lab("aslr"), files_of(Lab("aslr"), tmp_path)
+    (tree / "labs/aslr/answers.toml").write_text(POOL.format(number=number), encoding="utf-8")
+    seen = {test: (each.outcome, each.diagnosis) for test, each in run(lab, tree, ["measured", "pool"]).items()}
+    assert seen == {"measured": ("passed", ""), "pool": pool}
+
+
+@pytest.mark.labs
+def test_aslr_over_two_hundred_boots(built):
+    """The lab's own judgement of the places, with a boot and a seed for each launch."""
+    assert built
+    lab = Lab("aslr")
+    with grade.Stage(lab, str(ROOT)) as stage:
+        stage.make()
+        test = dataclasses.replace(lab.tests["spread"], program="aslr_places 1", seeds=200)
+        result = grade.run_seeds(stage, test, SEED)
+    assert result.outcome == "passed", result.seen
+
+
+def test_a_students_program_does_not_say_how_it_is_built(tmp_path):
+    tree = files_of(Lab("aslr"), tmp_path)
+    with open(tree / "labs/aslr/leak.c", "a", encoding="utf-8") as file:
+        file.write("/* build: -wrapper /bin/sh */\n")
+    with pytest.raises(grade.NotBuilt, match="cannot choose how it is built"):
+        grade.student_files(Lab("aslr"), str(tree))
 
 
 # --- cheats ----------------------------------------------------------------------------------------------

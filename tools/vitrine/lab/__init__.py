@@ -90,6 +90,11 @@ def made(kind, table, where):
                         ) from error
 
 
+def is_program(path):
+    """True for a student's file that is a program for the guest; all other C files are the kernel's."""
+    return path.startswith("labs/") and path.endswith(".c")
+
+
 class Lab:
     """A lab: its data, and its folder."""
 

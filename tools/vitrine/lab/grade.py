@@ -8,6 +8,7 @@ Exit status: 0 all passed, 1 not all, 2 the student's files do not build, 3 our 
 """
 import argparse
 import fcntl
+import glob
 import importlib.util
 import os
 import re
@@ -21,10 +22,11 @@ import time
 
 from .. import image, machine
 from ..machine import HostError
-from . import Lab, gdbstub, results
+from . import Lab, gdbstub, is_program, results
 from .look import SANDBOX, Look, Over, Program
 
 SOURCES = ("boot", "kernel", "mm", "tools", "linker.ld", "Makefile", "vm")
+PROGRAM_HEADERS = ("user/tests/test.h", "labs/*.h", "labs/{lab}/*.h")  # what a student's program may include
 HEADERS = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h"}
 SEED_MAX = 1 << 31
 PASSED, FAILED, NOT_BUILT, OURS = 0, 1, 2, 3
@@ -65,6 +67,8 @@ def student_files(lab, tree):
             raise NotBuilt(f"{path} of {tree} cannot be read: {error}") from error
         if path.endswith((".c", ".h")):
             refuse_tricks(path, found[path], lab.root)
+        if is_program(path) and re.search(r"(?m)^[/ ]\*[ ]*build:", found[path]):
+            raise NotBuilt(f"{path}: a program of a lab cannot choose how it is built (build:)")
     return found
 
 
@@ -79,7 +83,7 @@ def number_of(files):
 
 def reference(lab):
     """Bring this tree's kernel and the lab's programs up to date; the root disk with those in /lab."""
-    words = sorted({test.program.split()[0] for test in lab.tests.values()})
+    words = sorted(name[:-2] for name in os.listdir(os.path.join(lab.folder, "programs")) if name.endswith(".c"))
     programs = {word: os.path.join(machine.BUILD, "labs", lab.name, "programs", word) for word in words}
     machine.build(False, [os.path.relpath(path, machine.ROOT) for path in programs.values()], programs.values())
     disk = os.path.join(machine.BUILD, "labs", lab.name, "root.img")
@@ -87,9 +91,14 @@ def reference(lab):
         fcntl.flock(lock, fcntl.LOCK_EX)
         made_from = [machine.DISK, *programs.values()]
         if not os.path.exists(disk) or os.stat(disk).st_mtime < max(os.stat(path).st_mtime for path in made_from):
-            image.make_with(machine.TREE, [(path, f"/lab/{word}") for word, path in programs.items()], disk + ".new")
+            make_disk(programs, disk + ".new")
             os.replace(disk + ".new", disk)
     return disk, programs
+
+
+def make_disk(programs, disk):
+    """The root disk with programs, {word: path}, in /lab."""
+    image.make_with(machine.TREE, [(path, f"/lab/{word}") for word, path in programs.items()], disk)
 
 
 class Stage:
@@ -114,14 +123,16 @@ class Stage:
         """Build; NotBuilt with the compiler's words when that cannot be done."""
         self.files = student_files(self.lab, self.tree)
         self.disk, self.programs = reference(self.lab)
-        for name in SOURCES:
+        patterns = [pattern.format(lab=self.lab.name) for pattern in PROGRAM_HEADERS]
+        headers = [name for pattern in patterns for name in glob.glob(pattern, root_dir=self.lab.root)]
+        for name in [*SOURCES, *headers]:
+            os.makedirs(os.path.dirname(os.path.join(self.root, name)), exist_ok=True)
             copy = shutil.copytree if os.path.isdir(os.path.join(self.lab.root, name)) else shutil.copy2
             copy(os.path.join(self.lab.root, name), os.path.join(self.root, name))
         os.mkdir(self.build)
         for name in ("obj", "include"):
             shutil.copytree(os.path.join(machine.BUILD, name), os.path.join(self.build, name))
         shutil.copy2(os.path.join(machine.BUILD, "flags"), self.build)
-        image.copy_sparse(self.disk, os.path.join(self.build, "root.img"))
         for path, text in self.files.items():
             target = os.path.join(self.root, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -129,10 +140,24 @@ class Stage:
                 with open(target, "w", encoding="utf-8") as file:
                     file.write(text)
         self._give_away()
-        done = subprocess.run(["make", "-s", "kernel"], cwd=self.root, env=self.environment(), capture_output=True,
-                              text=True, errors="replace", stdin=subprocess.DEVNULL, check=False, **self.user)
+        mine = {os.path.basename(path)[:-2]: f"build/{path[:-2]}" for path in self.files if is_program(path)}
+        done = subprocess.run(["make", "-s", "kernel", *mine.values()], cwd=self.root, env=self.environment(),
+                              capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False,
+                              **self.user)
         if done.returncode:
             raise NotBuilt((done.stdout + done.stderr).strip())
+        self._make_disk({word: os.path.join(self.root, path) for word, path in mine.items()})
+
+    def _make_disk(self, mine):
+        """The run's root disk: the reference's, and on it the student's own programs."""
+        target = os.path.join(self.build, "root.img")
+        if not mine:
+            image.copy_sparse(self.disk, target)
+            return
+        with tempfile.NamedTemporaryFile(dir=os.path.dirname(self.disk)) as disk:  # it needs the tree's file system
+            make_disk({**self.programs, **mine}, disk.name)
+            image.copy_sparse(disk.name, target)
+        self._give_away()
 
     def _give_away(self):
         """The folder belongs to whom the student's files are built by."""
@@ -173,9 +198,10 @@ def probe_of(lab, name):
 
 
 def judge(look, test, probe):
-    """Let the probe go through the run; what it saw is in look.seen."""
+    """Let the probe go through the run; what it saw is in look.seen.  What it returned, None when it did not."""
+    returned = None
     try:
-        probe(look)
+        returned = probe(look)
         if test.ends:
             look.end()
         spent = look.instructions()
@@ -186,6 +212,7 @@ def judge(look, test, probe):
         raise
     except Exception as error:  # pylint: disable=broad-except  # a spoilt memory can lead a probe anywhere
         look.seen.append(f"what the memory holds makes no sense: {type(error).__name__}: {error}")
+    return returned
 
 
 def cause_of(lab, seen):
@@ -193,12 +220,13 @@ def cause_of(lab, seen):
     return next((d for d in lab.diagnoses if re.search(d.seen, "\n".join(seen), re.S)), None)
 
 
-def run_test(stage, test, seed):
-    """One test of a tree that is built; a results.Result."""
+def run_test(stage, test, seed, earlier=None):
+    """One test of a tree that is built; a results.Result.  @earlier: what the probe returned so far, to be added to."""
     lab, began = stage.lab, time.monotonic()
     look = stage.start(test, seed)
+    look.earlier = earlier = [] if earlier is None else earlier
     try:
-        judge(look, test, probe_of(lab, test.probe or test.name))
+        earlier.append(judge(look, test, probe_of(lab, test.probe or test.name)))
         open_steps = sorted(look.reached(lab.name) & set(test.needs))
         found = cause_of(lab, look.seen)
         outcome = "todo" if open_steps else "failed" if look.seen else "passed"
@@ -212,8 +240,9 @@ def run_test(stage, test, seed):
 
 def run_seeds(stage, test, seed):
     """A test under all of its seeds, beginning with this one; the first Result that is not passed, or the last."""
+    earlier = []
     for number in range(test.seeds):
-        result = run_test(stage, test, (seed + number) % SEED_MAX)
+        result = run_test(stage, test, (seed + number) % SEED_MAX, earlier)
         if result.outcome != "passed":
             break
     return result

@@ -26,7 +26,7 @@ from ..kernel import Kernel
 from ..machine import HostError
 from ..memory import ADDRESS, DIRTY, PAGE, PRESENT, WRITE, BadAddress, Ram
 from ..state import State
-from . import gdbstub
+from . import gdbstub, is_program, marks
 
 SHOWN = 4  # sentences of one kind that are kept
 LOOK_EVERY = 2.0  # seconds between two looks at a machine that does not come to a checkpoint
@@ -111,10 +111,11 @@ class Stop(Space):
 
 
 class Look:  # pylint: disable=too-many-instance-attributes
-    """A run that goes on.  `seen` gathers what is not as it should be; `files` has the student's, {path: text}."""
+    """A run that goes on.  `seen` gathers what is not as it should be; `files` has the student's, {path: text};
+    `earlier` what the probe returned in the runs under the seeds before, a list."""
 
     def __init__(self, command, env, program, user):
-        self.program, self.seed, self.budget, self.files = program, 0, 0, {}
+        self.program, self.seed, self.budget, self.files, self.earlier = program, 0, 0, {}, []
         self.seen, self.stops, self.open_steps = [], [], set()
         self._files = [open(env["VITRINE_BUILD"] + f"/{name}", "w+b") for name in ("out", "err")]
         self.vm = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=self._files[0],
@@ -157,6 +158,10 @@ class Look:  # pylint: disable=too-many-instance-attributes
             pass
         self._finish()
         raise Over(f"the run ended before the kernel came to {function}(): {self._how()}")
+
+    def answer(self, value):
+        """What the checkpoint() that the machine stands at returns: something that is known nowhere in the guest."""
+        self._stub.set_register(gdbstub.RAX, value)
 
     def expect(self, holds, sentence):
         """Note what is wrong unless it holds; True if it does."""
@@ -330,9 +335,10 @@ class Look:  # pylint: disable=too-many-instance-attributes
             return ""
 
     def reached(self, lab):
-        """The steps of a lab that the kernel came to and found not yet written."""
+        """The steps of a lab that the kernel came to and found not yet written, and those of the student's programs."""
         said = re.findall(rf"^lab: {lab}/(\d+) is not yet written", self.log(), re.M)
-        return self.open_steps | set(map(int, said))
+        programs = (marks.unwritten(text, lab) for path, text in self.files.items() if is_program(path))
+        return self.open_steps.union(map(int, said), *programs)
 
     def instructions(self):
         """From the first checkpoint to the last."""
