@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 from test_gdb import session  # noqa: F401  pylint: disable=unused-import  # a fixture
 from vitrine import machine
-from vitrine.lab import Lab, gdbstub, grade, handout, look, marks, names, results
+from vitrine.lab import Lab, gdbstub, grade, handout, look, many, marks, names, results
 from vitrine.machine import HostError
 from vitrine.memory import BadAddress
 
@@ -506,6 +506,33 @@ def test_junit_has_its_published_form():
         assert [child.tag for child in case] == inside
     assert set(suite[1][0].attrib) == {"message", "type"} and "make replay" in suite[1][0].text
     assert set(suite[2][0].attrib) == {"message"}
+
+
+def scores(*values):
+    """A Report of leagues: half of the full value, as much as one likes, none."""
+    made = results.Report("swap", "Swap", "/a/tree")
+    made.results = [results.Result(f"l{n}", "plays", 25, outcome, full=0.5, value=value, notes=["a game"] * bool(value))
+                    for n, (outcome, value) in enumerate(values)]
+    return made
+
+
+def test_a_league_has_its_table(tmp_path):
+    """A part of the points for a part of the value; a column, a leaderboard; the class in order, the best first."""
+    made = scores(("failed", 0.25), ("passed", 0.7), ("failed", None), ("todo", None))
+    assert [result.points for result in made.results] == [12, 25, 0, 0]
+    assert results.as_csv(made).splitlines() == [
+        "tree,lab,points,max,built,l0,l1,l2,l3,l0 score,l1 score,l2 score,l3 score",
+        "/a/tree,swap,37,100,yes,12,25,0,todo,0.250,0.700,,"]
+    assert "12 of 25   FAILED, 0.250\n      a game\n" in results.as_text(made)
+    board = json.loads(results.as_gradescope(made))["leaderboard"]
+    assert board == [{"name": f"l{n}", "value": value, "order": "desc"} for n, value in enumerate((0.25, 0.7, 0, 0))]
+    assert "leaderboard" not in json.loads(results.as_gradescope(report()))
+    lab = SimpleNamespace(name="swap", tests={"l0": SimpleNamespace(name="l0", what="plays", full=0.5),
+                                              "l1": SimpleNamespace(name="l1", what="", full=0.0)})
+    for name, value in (("anna", 0.25), ("bert", None), ("carl", 0.5), ("dora", 0.25)):
+        (tmp_path / f"{name}.swap.json").write_text(results.as_json(scores(("failed", value))), encoding="utf-8")
+    assert many.league(tmp_path, ["dora", "carl", "bert", "anna"], lab) == (
+        "l0, plays:\n    1. 0.500  carl\n    2. 0.250  anna\n    3. 0.250  dora\n")
 
 
 TAP_LINE = re.compile(r"TAP version 14|1\.\.\d+|(?:not )?ok \d+ - [^#\n]*(?: # (?:TODO|SKIP)[^\n]*)?|#.*")

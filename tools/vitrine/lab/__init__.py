@@ -43,6 +43,7 @@ class Test:
     @probe:     the function that judges, FILE:NAME if it is not in probe.py; the test's own name if left out.
     @ends:      the run is judged to its end; false: it is over when the probe is.
     @hidden:    is not in the handout.
+    @full:      the probe measures a value, for a league: one of so much gets all points, a smaller one its share.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Test:
     seconds: int = 300
     ends: bool = True
     hidden: bool = False
+    full: float = 0.0
 
 
 @dataclass

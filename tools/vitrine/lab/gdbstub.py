@@ -11,6 +11,7 @@ from ..machine import HostError
 
 RIP, CR3 = 16, 29  # of QEMU's x86-64 registers; the general ones are rax rbx rcx rdx rsi rdi rbp rsp r8 ... r15
 RAX, RCX, RDX, RSI, RDI = 0, 2, 3, 4, 5
+WRITE_MAX = 1024  # bytes of memory in a packet
 PATIENCE = 60.0  # seconds until QEMU answers, on a host that has much else to do
 
 

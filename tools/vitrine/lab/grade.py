@@ -227,10 +227,15 @@ def run_test(stage, test, seed, earlier=None):
     look.earlier = earlier = [] if earlier is None else earlier
     try:
         earlier.append(judge(look, test, probe_of(lab, test.probe or test.name)))
+        sound = not look.seen
+        if sound and test.full and look.value < test.full:
+            look.seen.append(f"the score is {look.value:.3f}; {test.full} is worth all points")
         open_steps = sorted(look.reached(lab.name) & set(test.needs))
         found = cause_of(lab, look.seen)
         outcome = "todo" if open_steps else "failed" if look.seen else "passed"
         return results.Result(test.name, test.what, test.points, outcome, seed=seed, steps=open_steps, seen=look.seen,
+                              full=test.full, value=look.value if sound and not open_steps else None,
+                              notes=look.notes,
                               diagnosis=found.name if found else "", cause=found.cause if found else "",
                               seconds=time.monotonic() - began, instructions=look.instructions(),
                               output=look.output(), log=look.log())

@@ -112,11 +112,15 @@ class Stop(Space):
 
 class Look:  # pylint: disable=too-many-instance-attributes
     """A run that goes on.  `seen` gathers what is not as it should be; `files` has the student's, {path: text};
-    `earlier` what the probe returned in the runs under the seeds before, a list."""
+    `earlier` what the probe returned in the runs under the seeds before, a list.
+
+    A probe for a league sets `value`, and says in `notes` how it comes about.
+    """
 
     def __init__(self, command, env, program, user):
         self.program, self.seed, self.budget, self.files, self.earlier = program, 0, 0, {}, []
         self.seen, self.stops, self.open_steps = [], [], set()
+        self.value, self.notes = None, []
         self._files = [open(env["VITRINE_BUILD"] + f"/{name}", "w+b") for name in ("out", "err")]
         self.vm = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=self._files[0],
                                    stderr=self._files[1], preexec_fn=machine.die_with_parent, **user)
@@ -203,10 +207,22 @@ class Look:  # pylint: disable=too-many-instance-attributes
                 self.expect(False, f"invariant {number}: {sentence}")
         return state
 
-    def disk_reads(self):
-        """How many bytes the machine has read from its disks, as QEMU counts them."""
+    def disks(self, name=""):
+        """What was done with the machine's disks, or with one of them, as QEMU counts it: rd_bytes, wr_bytes"""
         with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-            return sum(disk["stats"]["rd_bytes"] for disk in monitor.command("query-blockstats"))
+            stats = [disk["stats"] for disk in monitor.command("query-blockstats") if disk["device"].startswith(name)]
+        return {key: sum(disk[key] for disk in stats) for key in ("rd_bytes", "wr_bytes", "rd_operations",
+                                                                   "wr_operations")}
+
+    def disk_reads(self):
+        """How many bytes the machine has read from its disks."""
+        return self.disks()["rd_bytes"]
+
+    def write(self, va, data):
+        """Put bytes into the memory of the program that stands at the checkpoint; the pages are mapped."""
+        for at in range(0, len(data), gdbstub.WRITE_MAX):
+            part = data[at:at + gdbstub.WRITE_MAX]
+            self._stub.expect_ok(f"M{va + at:x},{len(part):x}:{part.hex()}")
 
     def processors(self):
         """What each processor has in its registers, the first one first: machine.parse_registers() says what."""

@@ -50,6 +50,17 @@ def table(folder, names, lab):
     return "\n".join([rows[0][0], *(row[1] for row in rows)]) + "\n" if rows else ""
 
 
+def league(folder, names, lab):
+    """The class in the order of each league's scores, the best first."""
+    lines = []
+    for test in (test for test in lab.tests.values() if test.full):
+        rows = [(result.value, name) for name in names for report in [load(result_of(folder, name, lab))]
+                if report for result in report.results if result.name == test.name and result.value is not None]
+        lines += [f"{test.name}, {test.what}:", *(f"  {place:>3}. {value:.3f}  {name}" for place, (value, name) in
+                                                  enumerate(sorted(rows, key=lambda row: (-row[0], row[1])), 1))]
+    return "".join(line + "\n" for line in lines)
+
+
 def main(opts, lab):
     """Grade what is left, @opts.jobs at a time; exit status 0, or 3 when some could not be graded."""
     names = submissions(opts.all)
@@ -73,4 +84,5 @@ def main(opts, lab):
             print(f"[{done}/{len(names)}] {name}: {word}", file=sys.stderr)
             failed += [name] * (report is None)
     grade.write(table(opts.all, names, lab), opts.out)
+    print(league(opts.all, names, lab), end="", file=sys.stderr)
     return grade.OURS if failed else grade.PASSED

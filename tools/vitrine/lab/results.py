@@ -25,7 +25,11 @@ from ..machine import HostError
 
 @dataclass
 class Result:
-    """One test.  @outcome: passed, failed, or todo: a step that it needs is not yet written, one of @steps."""
+    """One test.  @outcome: passed, failed, or todo: a step that it needs is not yet written, one of @steps.
+
+    @value: a place in a league, the higher the better; @full of it is worth all points.  None: it is of no league, or
+    has no place there.  @notes: how the value came about.
+    """
 
     name: str
     what: str
@@ -40,10 +44,14 @@ class Result:
     instructions: int = 0
     output: str = ""
     log: str = ""
+    full: float = 0.0
+    value: float | None = None
+    notes: list = field(default_factory=list)
 
     @property
     def points(self):
-        return self.max if self.outcome == "passed" else 0
+        share = 1 if self.outcome == "passed" else 0 if self.value is None else self.value / self.full
+        return int(self.max * share)
 
     def words(self):
         """What is to be said about it, as lines; nothing of a test that passed."""
@@ -86,6 +94,8 @@ def lines(result, lab, tree):
     """A test as a person reads it."""
     word = {"passed": "passed", "failed": "FAILED", "todo": result.words()[0] if result.words() else ""}[result.outcome]
     text = f"  {result.name:<12} {result.points:>3} of {result.max:<3}  {word}"
+    if result.value is not None:
+        text += f", {result.value:.3f}" + "".join(f"\n      {line}" for line in result.notes)
     if result.outcome == "failed":
         text += "".join("\n      " + line for line in result.words())
         text += f"\n      again: {replay(lab, result, tree)}" * bool(result.seed)
@@ -155,7 +165,14 @@ def as_gradescope(report):
     text = report.build and f"The files of the lab cannot be built.\n\n{report.build}"
     return json.dumps({"score": report.points, "output": text or total(report).strip(), "visibility": "visible",
                        "execution_time": round(sum(result.seconds for result in report.results)),
-                       "tests": tests}, indent=1) + "\n"
+                       "tests": tests, **leaderboard(report)}, indent=1) + "\n"
+
+
+def leaderboard(report):
+    """Gradescope's table of a class's leagues: a line for each test that is one."""
+    rows = [{"name": result.name, "value": round(result.value or 0, 3), "order": "desc"}
+            for result in report.results if result.full]
+    return {"leaderboard": rows} if rows else {}
 
 
 UTC = "%Y-%m-%dT%H:%M:%SZ"
@@ -187,9 +204,12 @@ def as_classroom50(report):
 def as_csv(report):
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["tree", "lab", "points", "max", "built", *(result.name for result in report.results)])
+    leagues = [result for result in report.results if result.full]
+    table.writerow(["tree", "lab", "points", "max", "built", *(result.name for result in report.results),
+                    *(f"{result.name} score" for result in leagues)])
     table.writerow([report.tree, report.lab, report.points, report.max, "no" if report.build else "yes",
-                    *(result.outcome if result.outcome == "todo" else result.points for result in report.results)])
+                    *(result.outcome if result.outcome == "todo" else result.points for result in report.results),
+                    *("" if result.value is None else f"{result.value:.3f}" for result in leagues)])
     return out.getvalue()
 
 
