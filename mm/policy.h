@@ -10,7 +10,8 @@
  *                                        ^                            |
  *                                        +-------- it was used -------+
  *
- * One file each: policy_fifo.c, policy_clock.c (the default), policy_lru.c, policy_random.c.
+ * One file each: policy_fifo.c, policy_clock.c (the default), policy_lru.c, policy_random.c,
+ * policy_reuse.c.
  * The boot option policy=NAME chooses.
  *
  * Locks: vm_lock is held at every call.  None may sleep or allocate.
@@ -40,4 +41,4 @@ struct policy {
     bool (*spare)(struct frame *f, struct tlb_batch *b);
 };
 
-extern const struct policy policy_fifo, policy_clock, policy_lru, policy_random;
+extern const struct policy policy_fifo, policy_clock, policy_lru, policy_random, policy_reuse;

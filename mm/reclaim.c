@@ -485,7 +485,7 @@ static void
 choose_policy(void)
 {
     static const struct policy *const all[] = {&policy_clock, &policy_fifo, &policy_lru,
-                                               &policy_random};
+                                               &policy_random, &policy_reuse};
     char name[16];
 
     if (!boot_option("policy", name, sizeof(name)))
@@ -495,8 +495,8 @@ choose_policy(void)
             policy = all[i];
             return;
         }
-    kprintf("reclaim: there is no policy \"%s\": clock, fifo, lru or random; it is %s\n", name,
-            policy->name);
+    kprintf("reclaim: there is no policy \"%s\": clock, fifo, lru, random or reuse; it is %s\n",
+            name, policy->name);
 }
 
 const char *

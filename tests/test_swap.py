@@ -24,7 +24,7 @@ def on_host(script, folder):
     return subprocess.run([BUSYBOX, "sh", "-c", script], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("policy", ["clock", "fifo", "lru", "random"])
+@pytest.mark.parametrize("policy", ["clock", "fifo", "lru", "random", "reuse"])
 def test_every_policy(vm, tmp_path, policy):
     """The bytes are the same, whoever chooses what goes."""
     machine = {"mem": "32M", "swap": "256M", "append": f"policy={policy}"}
@@ -35,7 +35,7 @@ def test_every_policy(vm, tmp_path, policy):
     assert run.out == f"{on_host(script, tmp_path)}swapped\n{policy}\n"
 
 
-@pytest.mark.parametrize("policy", ["clock", "fifo", "lru", "random"])
+@pytest.mark.parametrize("policy", ["clock", "fifo", "lru", "random", "reuse"])
 def test_lua_in_more_than_memory(vm, policy):
     """An interpreter whose collector walks through all it has, again and again."""
     lua = find("lua5.4")
@@ -50,7 +50,7 @@ def test_lua_in_more_than_memory(vm, policy):
 def test_an_unknown_policy_is_refused_in_words(vm):
     run = vm([BUSYBOX, "cat", "/proc/vitrine/policy"], append="policy=oracle", unchecked=True).ok()
     assert run.out == "clock\n"
-    assert 'there is no policy "oracle": clock, fifo, lru or random' in run.log
+    assert 'there is no policy "oracle": clock, fifo, lru, random or reuse' in run.log
 
 
 @pytest.mark.parametrize("kind", [[], ["sysv"]])

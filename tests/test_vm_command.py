@@ -90,7 +90,7 @@ def tiny(tmp_path):
     (["--nonsense"], "try: ./vm --help"),
     (["core", "--nonsense"], "try: ./vm core --help"),
     (["run", "--swap", "8K", "--", "x"], "at least 40K"),
-    (["run", "--append", "strace policy=oracle", "--", "x"], "policy is one of clock, fifo, lru, random"),
+    (["run", "--append", "strace policy=oracle", "--", "x"], "policy is one of clock, fifo, lru, random, reuse"),
     (["run", "--append", "overcommit=maybe", "--", "x"], "overcommit is one of heuristic, always, strict"),
     (["run", "--mem", "64", "--", "x"], "not a size"),
     (["run", "--mem", "1K", "--", "x"], "4 KiB"),

@@ -5,6 +5,7 @@
 #include "mm/policy_fifo.c"
 #include "mm/policy_lru.c"
 #include "mm/policy_random.c"
+#include "mm/policy_reuse.c"
 #include "tests/unit/host.h"
 
 #define PAGES 64
@@ -153,10 +154,13 @@ int
 main(void)
 {
     static const struct policy *const all[] = {&policy_fifo, &policy_clock, &policy_lru,
-                                               &policy_random};
+                                               &policy_random, &policy_reuse};
+    char loop[401] = "";
 
-    for (unsigned i = 0; i < PAGES; i++)
+    for (unsigned i = 0; i < PAGES; i++) {
         list_init(&frames[i].link);
+        frames[i].index = i;
+    }
 
     /* Belady's anomaly: FIFO has more faults with more memory. */
     CHECK(faults(&policy_fifo, "123412512345", 3) == 9);
@@ -168,6 +172,7 @@ main(void)
     CHECK(misses_of_a_busy_page(&policy_clock) <= 2); /* its first turn finds every bit set */
     CHECK(misses_of_a_busy_page(&policy_lru) <= 2);
     CHECK(misses_of_a_busy_page(&policy_random) > 20);
+    CHECK(misses_of_a_busy_page(&policy_reuse) <= 3);
 
     for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
         finds_the_only_one(all[i]);
@@ -178,6 +183,10 @@ main(void)
     /* A loop over one page more than memory: clock misses every time, random does not. */
     CHECK(faults(&policy_clock, "123451234512345123451234512345123451234512345", 4) == 45);
     CHECK(faults(&policy_random, "123451234512345123451234512345123451234512345", 4) < 40);
+    for (unsigned i = 0; i < 400; i++) /* a larger one, as its queues want some length */
+        loop[i] = (char)('0' + i % 40);
+    CHECK(faults(&policy_clock, loop, 32) == 400);
+    CHECK(faults(&policy_reuse, loop, 32) < 200);
     printf("ok\n");
     return 0;
 }

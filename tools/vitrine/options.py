@@ -11,7 +11,8 @@ SWAPS = 4
 LEAST_SWAP = 40 << 10  # mkswap's own limit
 
 # What the kernel's options may be set to, where there is a choice: docs/options.md has them all.
-POLICIES = ["clock", "fifo", "lru", "random"]
+SIMULATED = ["clock", "fifo", "lru", "random"]  # replacement.py reckons what these would do
+POLICIES = [*SIMULATED, "reuse"]
 KERNEL_CHOICES = {
     "policy": POLICIES,
     "overcommit": ["heuristic", "always", "strict", "0", "1", "2"],
@@ -447,7 +448,7 @@ def add_policies(verbs):
     verb.add_argument("--mem", type=whole_mib, action="append", default=[], metavar="SIZE",
                       help="measure on a machine with so much RAM (repeatable; default: one that has room for three "
                            "quarters of the program's pages)")
-    verb.add_argument("--policy", choices=POLICIES, action="append", default=[],
+    verb.add_argument("--policy", choices=SIMULATED, action="append", default=[],
                       help="measure this one (repeatable; default: all)")
     verb.add_argument("--limit", type=limit, default=1 << 20, metavar="N",
                       help="look at a sample of the pages when more than N references decide (default: 1048576)")
@@ -468,7 +469,7 @@ def limit(text):
 def check_policies(opts, program):
     """The program stands with or without "--"; its policies are all where none is named."""
     opts.program = opts.words + program
-    opts.policy = list(dict.fromkeys(opts.policy)) or POLICIES
+    opts.policy = list(dict.fromkeys(opts.policy)) or SIMULATED
     opts.mem = list(dict.fromkeys(opts.mem))
     if not opts.program:
         raise HostError("no program to run: vm policies [options] [--] PROGRAM [ARG...]")
