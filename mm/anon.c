@@ -83,8 +83,10 @@ anon_settle(struct anon *a, struct tlb_batch *b)
     if (a->frame != NULL)
         anon_leave_frame(a, b);
     if (a->slot != 0) {
+        // LAB swap/5 begin
         anons_out--;
         swap_free(a->slot);
+        // LAB end
     }
     anons--;
     kfree(a);

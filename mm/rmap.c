@@ -241,10 +241,12 @@ rmap_locked(const struct frame *f)
 static bool
 clear_accessed(struct space *s, vaddr_t va, pte_t *e, struct tlb_batch *b)
 {
+    // LAB swap/6 begin -- (void)s, (void)va, (void)e, (void)b; return false;
     if (!(e->bits & PTE_A))
         return false;
     (void)entry_change(s, va, e, PTE_A, 0, b);
     return true;
+    // LAB end
 }
 
 bool

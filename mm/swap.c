@@ -137,6 +137,7 @@ take(struct area *a, uint64_t page)
 static slot_t
 slot_alloc(void)
 {
+    // LAB swap/1 begin -- @none
     struct area *best = NULL;
 
     for (unsigned i = 0; i < SWAP_AREAS; i++) {
@@ -147,6 +148,7 @@ slot_alloc(void)
             best = a;
     }
     return best != NULL ? take(best, find_free(best)) : 0;
+    // LAB end
 }
 
 void
@@ -156,8 +158,10 @@ swap_free(slot_t slot)
     uint64_t page = swap_page(slot);
 
     ASSERT(mutex_held(&vm_lock) && page > 0 && is_used(a, page) && a->used > 0);
+    // LAB swap/1 begin
     a->bits[page / 64] &= ~(1UL << page % 64);
     a->used--;
+    // LAB end
 }
 
 /* The disk could not write there: taken for ever, but by nobody. */
@@ -229,6 +233,7 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
     struct frame *f = a->frame;
 
     ASSERT(mutex_held(&vm_lock) && f->maps == NULL && !f->busy && f->pins == 0);
+    // LAB swap/2 begin -- @stays
     if (c->n == SWAP_CLUSTER)
         return SWAP_CLUSTER_FULL;
 
@@ -247,6 +252,7 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
         c->first = slot;
     c->frames[c->n++] = f;
     return SWAP_ADDED;
+    // LAB end
 }
 
 /*
@@ -264,6 +270,7 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
         struct frame *f = c->frames[i];
         struct anon *a = f->anon;
 
+        // LAB swap/2 begin -- (void)a, (void)slot_is_bad, (void)leave, (void)bad;
         f->busy = false;
         if (bad & 1U << i) {
             slot_is_bad(a->slot);
@@ -275,6 +282,7 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
             anon_leave_frame(a, &b);
         }
         anon_settle(a, &b);
+        // LAB end
     }
     c->n = 0;
     tlb_flush(&b);
@@ -312,6 +320,7 @@ bool
 swap_in_add(struct swap_cluster *c, struct anon *a)
 {
     ASSERT(mutex_held(&vm_lock) && a->frame == NULL && a->slot != 0);
+    // LAB swap/3 begin -- @not_back
     if (c->n == SWAP_CLUSTER || (c->n > 0 && a->slot != c->first + c->n))
         return false;
 
@@ -325,6 +334,7 @@ swap_in_add(struct swap_cluster *c, struct anon *a)
         c->first = a->slot;
     c->frames[c->n++] = f;
     return true;
+    // LAB end
 }
 
 int
