@@ -198,10 +198,19 @@ class Look:  # pylint: disable=too-many-instance-attributes
                 self.expect(False, f"invariant {number}: {sentence}")
         return state
 
-    def disk_reads(self):
-        """How many bytes the machine has read from its disks, as QEMU counts them."""
+    def _disks(self, *counts):
+        """The sums over the machine's disks of what QEMU counts."""
         with contextlib.closing(runs.Monitor(self.folder)) as monitor:
-            return sum(disk["stats"]["rd_bytes"] for disk in monitor.command("query-blockstats"))
+            disks = monitor.command("query-blockstats")
+        return [sum(disk["stats"][count] for disk in disks) for count in counts]
+
+    def disk_reads(self):
+        """How many bytes the machine has read from its disks."""
+        return self._disks("rd_bytes")[0]
+
+    def disk_writes(self):
+        """How many bytes the machine has written to its disks, and by how many requests."""
+        return self._disks("wr_bytes", "wr_operations")
 
     def processors(self):
         """What each processor has in its registers, the first one first: machine.parse_registers() says what."""
