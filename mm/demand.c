@@ -166,6 +166,7 @@ map_around(struct fault *f)
 static enum fault_result
 write_shared(struct fault *f, struct frame *frame, pgidx_t index)
 {
+    // LAB mmap/6 begin -- @memory_only
     struct object *o = f->region->object;
 
     if (o->kind == OBJECT_FILE && !frame->dirty && !f->prepared)
@@ -176,6 +177,7 @@ write_shared(struct fault *f, struct frame *frame, pgidx_t index)
     if (r == FAULT_DONE && o->kind == OBJECT_FILE)
         object_mark_dirty(o, frame);
     return r;
+    // LAB end
 }
 
 /* A page whose bytes are the object's. */

@@ -63,6 +63,7 @@ all_mapped(struct space *s, vaddr_t start, vaddr_t end)
 static vaddr_t
 choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
 {
+    // LAB mmap/1 begin -- @no_wishes
     vaddr_t wish = page_floor(q->addr);
     vaddr_t high = q->flags & MAP_32BIT ? 0x80000000UL : s->mmap_base;
     vaddr_t va;
@@ -73,6 +74,7 @@ choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
     va = space_place(s, len, USER_BOTTOM, high);
     /* Nothing free below the base: then anywhere. */
     return va != 0 ? va : space_place(s, len, USER_BOTTOM, USER_TOP);
+    // LAB end
 }
 
 static bool
@@ -204,6 +206,7 @@ vm_munmap(struct space *s, vaddr_t addr, uint64_t len)
 static void
 reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
 {
+    // LAB mmap/5 begin -- (void)s, (void)r, (void)b;
     vaddr_t va;
     pte_t *e;
 
@@ -215,6 +218,7 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
         else
             rmap_set_rights(s, va, e, keep, b);
     }
+    // LAB end
 }
 
 /* What becomes writable for the first time may need pages of its own: promises them. */
@@ -239,6 +243,7 @@ promise_range(struct space *s, vaddr_t start, vaddr_t end)
 static int
 judge_mprotect(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
 {
+    // LAB mmap/5 begin -- return prot & PROT_WRITE ? promise_range(s, start, end) : 0;
     if (!all_mapped(s, start, end))
         return -ENOMEM;
     for (struct region *r = space_find(s, start); r != NULL && r->start < end;
@@ -249,6 +254,7 @@ judge_mprotect(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
     int err = space_isolate(s, start, end);
 
     return err == 0 && (prot & PROT_WRITE) ? promise_range(s, start, end) : err;
+    // LAB end
 }
 
 int
@@ -278,6 +284,7 @@ vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot)
                   : judge_mprotect(s, addr, end, prot);
 
     if (err == 0) {
+        // LAB mmap/5 begin -- @more_rights
         mutex_lock(&vm_lock);
         for (struct region *r = space_find(s, addr); r != NULL && r->start < end;
              r = region_next(s, r)) {
@@ -286,6 +293,7 @@ vm_mprotect(struct space *s, vaddr_t addr, uint64_t len, unsigned prot)
         }
         tlb_flush(&b);
         mutex_unlock(&vm_lock);
+        // LAB end
         trace_protect(prot, addr, (end - addr) / PAGE_SIZE);
         space_merge_range(s, addr, end);
     }
@@ -342,7 +350,6 @@ int
 vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
 {
     vaddr_t end;
-    int hole = 0;
 
     if (!page_aligned(addr) || (flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
         ((flags & MS_ASYNC) && (flags & MS_SYNC)))
@@ -351,6 +358,9 @@ vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
         return 0;
     if (judge_range(addr, len, &end) != 0)
         return -ENOMEM;
+    // LAB mmap/7 begin -- @everything
+    int hole = 0;
+
     while (addr < end) {
         mutex_lock(&s->lock);
         struct region *r = space_find_from(s, addr);
@@ -384,6 +394,7 @@ vm_msync(struct space *s, vaddr_t addr, uint64_t len, unsigned flags)
             return err;
     }
     return hole;
+    // LAB end
 }
 
 /*

@@ -595,6 +595,7 @@ object_retire(struct object *o)
 static unsigned
 take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **frames)
 {
+    // LAB mmap/7 begin -- @one_page
     struct tlb_batch b;
     struct frame *f;
     unsigned n = 0;
@@ -619,6 +620,7 @@ take_dirty_run(struct object *o, pgidx_t *index, pgidx_t end, struct frame **fra
     }
     tlb_flush(&b);
     return n;
+    // LAB end
 }
 
 /*

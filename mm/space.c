@@ -229,6 +229,7 @@ fit(vaddr_t from, vaddr_t to, uint64_t len, vaddr_t low, vaddr_t high)
 static vaddr_t
 place_below(const struct avl_node *n, uint64_t len, vaddr_t low, vaddr_t high)
 {
+    // LAB mmap/1 begin -- @nowhere
     const struct region *r = node_region(n);
 
     if (n == NULL || r->max_gap < len)
@@ -242,15 +243,18 @@ place_below(const struct avl_node *n, uint64_t len, vaddr_t low, vaddr_t high)
     if (va == 0 && guarded_start(r) > low)
         va = place_below(n->left, len, low, high);
     return va;
+    // LAB end
 }
 
 vaddr_t
 space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
 {
+    // LAB mmap/1 begin -- @below_all
     struct region *last = list_last(&s->regions, struct region, link);
     vaddr_t va = fit(last == NULL ? 0 : last->end, USER_TOP, len, low, high);
 
     return va != 0 ? va : place_below(s->tree.root, len, low, high);
+    // LAB end
 }
 
 /* ---- insert, split, merge ---- */
@@ -293,6 +297,7 @@ is_news(const struct space *s)
 static bool
 regions_alike(const struct region *a, const struct region *b)
 {
+    // LAB mmap/3 begin -- @never_alike
     if (a->end != b->start || a->prot != b->prot || a->max_prot != b->max_prot ||
         a->shared != b->shared || a->grows_down != b->grows_down || a->heap != b->heap ||
         a->dont_fork != b->dont_fork || a->dont_dump != b->dont_dump ||
@@ -300,6 +305,7 @@ regions_alike(const struct region *a, const struct region *b)
         a->promise != b->promise || a->object != b->object)
         return false;
     return a->object == NULL || a->offset + (a->end - a->start) / PAGE_SIZE == b->offset;
+    // LAB end
 }
 
 /* Hangs @r into list and tree. */
@@ -454,6 +460,7 @@ region_split(struct space *s, struct region *r, vaddr_t at)
 {
     ASSERT(page_aligned(at));
     ASSERT(r->start < at && at < r->end);
+    // LAB mmap/2 begin -- @never_split
     if (s->nregions >= REGIONS_MAX)
         return -ENOMEM;
 
@@ -470,6 +477,7 @@ region_split(struct space *s, struct region *r, vaddr_t at)
     r->end = at;
     region_link(s, high);
     return 0;
+    // LAB end
 }
 
 int
@@ -563,10 +571,11 @@ region_cut(struct space *s, struct region *r, vaddr_t from, vaddr_t to, struct l
 int
 space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
 {
+    ASSERT(mutex_held(&s->lock));
+    // LAB mmap/4 begin -- @whole_regions
     struct region *r = space_find_from(s, start);
     struct tlb_batch b;
 
-    ASSERT(mutex_held(&s->lock));
     if (r == NULL || r->start >= end)
         return 0;
     /* A hole in one region leaves two: only that can fail. */
@@ -586,6 +595,7 @@ space_remove(struct space *s, vaddr_t start, vaddr_t end, struct list *dead)
     tlb_flush(&b);
     mutex_unlock(&vm_lock);
     return 0;
+    // LAB end
 }
 
 /* The space after @s in the list (NULL: the first one), with a reference; vm_lock held. */
