@@ -1,6 +1,7 @@
 """The course's machinery, and each lab held against what it says of itself.
 
-What needs many builds or runs is marked `labs` and runs in `make test-labs`: every wrong solution, every cheat.
+What needs many builds or runs is marked `labs` and runs in `make test-labs`: every wrong solution, every cheat.  The
+wrong solutions of a lab that has just been changed are tried in `make test`, too.
 """
 import copy
 import dataclasses
@@ -25,8 +26,23 @@ ROOT = Path(__file__).resolve().parent.parent
 LABS = names()
 SEED = 11
 NUMBER = 4711  # a student's, where answers depend on one
-MUTANTS = [(name, mutant.patch) for name in LABS for mutant in Lab(name).mutants]
-MUTANT_IDS = [f"{name}-{re.sub('^.*:|[.]patch$', '', patch)}" for name, patch in MUTANTS]
+
+
+def changed():
+    """The labs that the last commit, or the work since, has touched."""
+    done = subprocess.run(["git", "diff", "--name-only", "HEAD~1"], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+    return {name for name in LABS for path in done.stdout.splitlines()
+            if path in Lab(name).files or path.startswith(f"labs/{name}/")}
+
+
+def mutants():
+    """(lab, wrong solution) as pytest parameters; `make test` has those of labs that changed."""
+    quick = changed()
+    for name in LABS:
+        for mutant in Lab(name).mutants:
+            yield pytest.param(name, mutant.patch, id=f"{name}-{re.sub('^.*:|[.]patch$', '', mutant.patch)}",
+                               marks=() if name in quick else pytest.mark.labs)
 
 
 @pytest.fixture(scope="session")
@@ -194,8 +210,7 @@ def test_the_skeleton_is_not_yet_written(built, student, name):  # pylint: disab
         assert set(result.steps) <= set(lab.tests[test].needs)
 
 
-@pytest.mark.labs
-@pytest.mark.parametrize("name, patch", MUTANTS, ids=MUTANT_IDS)
+@pytest.mark.parametrize("name, patch", mutants())
 def test_a_wrong_solution_is_found_out(built, answered, tmp_path, name, patch):  # pylint: disable=unused-argument
     lab = Lab(name)
     mutant = next(mutant for mutant in lab.mutants if mutant.patch == patch)
