@@ -5,10 +5,8 @@ import subprocess
 
 import pytest
 from test_glass import ROOT, build_folder
-from vitrine.lab import Lab, grade
 
 PAGE = ROOT / "docs" / "debugging.md"
-TOUR = ROOT / "labs" / "tour" / "README.md"  # not in the handouts of the other labs
 PROMPT = "(gdb) "
 # Says every command before its answer, as gdb does on a terminal; the refusals of gdb do not end it.
 DRIVER = """
@@ -77,20 +75,17 @@ def session(built, tmp_path):
     return run
 
 
-def tutorial(path):
-    """(words of vm run, [(command, [printed lines])]) of a page's first session."""
-    page = blocks(path.read_text(encoding="utf-8"))
+def tutorial():
+    """(words of vm run, [(command, [printed lines])]) of the page's first session."""
+    page = blocks(PAGE.read_text(encoding="utf-8"))
     start = next(line for block in page for line in block if line.startswith("./vm run --gdb"))
     printed = [line for block in page if block[0].startswith(PROMPT) for line in block]
     return start.split("#")[0].split()[2:], answers("\n".join(printed))
 
 
-@pytest.mark.parametrize("page", [page for page in (PAGE, TOUR) if page.exists()], ids=lambda page: page.name)
-def test_the_page_is_right(session, page):
-    """Every command of a page, in order, answers what is printed there; "..." stands for any lines."""
-    if page == TOUR:
-        grade.reference(Lab("tour"))  # builds its program
-    words, printed = tutorial(page)
+def test_the_page_is_right(session):
+    """Every command of docs/debugging.md, in order, answers what the page prints; "..." stands for any lines."""
+    words, printed = tutorial()
     said, everything = session([command for command, _ in printed], *words)
     assert len(printed) > 10
     assert [command for command, _ in said] == [command for command, _ in printed], everything
@@ -105,7 +100,7 @@ def test_the_page_is_right(session, page):
 
 def test_the_copy_takes_one_frame(session):
     """What the page tells of the numbers: the child gets another frame, and one more is in use."""
-    words, printed = tutorial(PAGE)
+    words, printed = tutorial()
     said, everything = session([command for command, _ in printed], *words)
     walks = ["\n".join(got) for command, got in said if command.startswith("vm walk")]
     frames = [re.search(r"^page +frame (\d+)", walk, re.M)[1] for walk in walks]
