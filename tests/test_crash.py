@@ -48,9 +48,9 @@ def no_way_out(it):
 
 
 def deadlock(it):
-    """This CPU seems to hold the lock of the frames already."""
+    """This CPU seems to hold the lock of the frames already; whoever wants it next, to take one or to give one back."""
     it.put(it.kernel.address("mm/frame.c:frame_lock"), 4, 1)
-    return ['spin lock "frames" taken twice by CPU 0', "called from frame_alloc(), mm/frame.c:",
+    return ['spin lock "frames" taken twice by CPU 0', "called from frame_",
             "cause   a function that holds", "a deadlock with itself"]
 
 
