@@ -86,6 +86,17 @@ fill(char *start, uint32_t count, uint32_t seed)
         memset(start + k * PAGE, byte_of(seed, k), PAGE);
 }
 
+/* not_filled - how many of the pages do not have theirs. */
+SHARED uint32_t
+not_filled(const char *start, uint32_t count, uint32_t seed)
+{
+    uint32_t wrong = 0;
+
+    for (uint32_t k = 0; k < count; k++)
+        wrong += !all_bytes(start + k * PAGE, PAGE, byte_of(seed, k));
+    return wrong;
+}
+
 /* touch - read from each page, so that each is mapped. */
 SHARED void
 touch(const char *start, uint32_t count)

@@ -3,7 +3,7 @@
  *
  * Configuration space by mechanism #1 (PCI Local Bus Specification 3.0, 3.2.2.3.2), which every
  * PC chipset still has; the firmware has numbered the buses and placed the BARs. Every function
- * here is for the boot CPU while it brings devices up.
+ * here but pci_msix_here() is for the boot CPU while it brings devices up.
  */
 #pragma once
 
