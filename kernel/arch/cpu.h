@@ -25,7 +25,7 @@ struct cpu {
     unsigned id;            /* 0 .. CPU_MAX-1 */
     unsigned apic_id;
     unsigned irq_off_depth; /* irq_push_off nesting */
-    bool irq_was_on;        /* state to restore at depth 0 */
+    unsigned irq_was_on;    /* RFLAGS_IF if they are to be on again at depth 0 */
     unsigned irq_depth;     /* > 0 while an interrupt handler runs */
     bool need_resched; /* set by the timer and by wake-ups: switch before going back to user */
     int trace_id;      /* of the current thread, see kernel/trace/trace.h */

@@ -18,33 +18,41 @@
 
 #define SPIN_LIMIT (60 * NSEC_PER_SEC)
 
-bool
-irq_enabled(void)
+static inline uint64_t
+read_flags(void)
 {
     uint64_t flags;
 
     __asm__ volatile("pushfq; popq %0" : "=r"(flags));
-    return flags & RFLAGS_IF;
+    return flags;
 }
 
+bool
+irq_enabled(void)
+{
+    return read_flags() & RFLAGS_IF;
+}
+
+/* They can have been on only at depth 0. */
 static inline struct cpu *
 push_off(void)
 {
-    bool was_on = irq_enabled();
+    unsigned was_on = read_flags() & RFLAGS_IF;
 
     __asm__ volatile("cli" ::: "memory");
     struct cpu *c = this_cpu(); /* only now: before, the thread might have moved */
-    if (c->irq_off_depth++ == 0)
-        c->irq_was_on = was_on;
+    c->irq_was_on |= was_on;
+    c->irq_off_depth++;
     return c;
 }
 
 static inline void
 pop_off(struct cpu *c)
 {
-    ASSERT(c->irq_off_depth > 0);
-    if (--c->irq_off_depth == 0 && c->irq_was_on)
+    if (--c->irq_off_depth == 0 && c->irq_was_on) {
+        c->irq_was_on = 0;
         __asm__ volatile("sti" ::: "memory");
+    }
 }
 
 void
@@ -56,7 +64,10 @@ irq_push_off(void)
 void
 irq_pop_off(void)
 {
-    pop_off(this_cpu());
+    struct cpu *c = this_cpu();
+
+    ASSERT(c->irq_off_depth > 0);
+    pop_off(c);
 }
 
 bool
@@ -76,9 +87,9 @@ try_to_take(struct spinlock *l, const struct cpu *c)
     return holder;
 }
 
-/* @holder has it. */
+/* Takes @l, which @holder has, for who called spin_lock at @where. */
 static NOINLINE void
-spin(struct spinlock *l, uint32_t holder)
+spin(struct spinlock *l, uint32_t holder, const void *where)
 {
     const struct cpu *c = this_cpu();
     nsec_t since = clock_now();
@@ -92,6 +103,7 @@ spin(struct spinlock *l, uint32_t holder)
                   l->name, holder - 1, (uint64_t)READ_ONCE(l->where));
         cpu_relax();
     }
+    l->where = where;
 }
 
 void
@@ -103,8 +115,9 @@ spin_lock(struct spinlock *l)
     uint32_t holder = try_to_take(l, c);
 
     if (unlikely(holder != 0))
-        spin(l, holder);
-    l->where = __builtin_return_address(0);
+        spin(l, holder, __builtin_return_address(0));
+    else
+        l->where = __builtin_return_address(0);
 }
 
 bool

@@ -323,7 +323,7 @@ sched_switch(void)
     to->run_since = now;
     to->slice_end = now + slice_of(to->level);
     if (from != to) {
-        bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
+        unsigned irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
         q->switches++;
         trace_switch(to->trace_id, from->trace_id);

@@ -26,7 +26,7 @@ thread_begin(void *arg)
 {
     struct thread *t = arg;
 
-    this_cpu()->irq_was_on = true;
+    this_cpu()->irq_was_on = RFLAGS_IF;
     sched_end_switch();
     t->entry(t->entry_arg);
     thread_exit();
