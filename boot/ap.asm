@@ -15,6 +15,9 @@ P_KERNEL_ROOT   equ PARAMETERS + 8
 P_STACK         equ PARAMETERS + 16
 P_ENTRY         equ PARAMETERS + 24
 P_ARG           equ PARAMETERS + 32
+P_OFFERED_TO    equ PARAMETERS + 40
+
+NOBODY          equ 0xffffffff
 
 CR0_PE          equ 1 << 0
 CR0_MP          equ 1 << 1
@@ -71,12 +74,22 @@ protected_mode:
 
 bits 64
 long_mode:
+    mov eax, 1
+    cpuid
+    mov eax, ebx
+    shr eax, 24                         ; this processor's APIC id
+    mov ecx, NOBODY
+    lock cmpxchg [abs P_OFFERED_TO], ecx
+    jne .late
     mov rbx, [abs P_KERNEL_ROOT]
     mov rcx, [abs P_STACK]
     mov rdx, [abs P_ENTRY]
     mov rdi, [abs P_ARG]
     mov rax, high
     jmp rax
+.late:                                  ; nobody waits for it any more
+    hlt
+    jmp .late
 
     align 8
 gdt:

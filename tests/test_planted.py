@@ -190,3 +190,11 @@ def test_planted(plant, name):
     said = run.out + run.err + run.log
     assert run.status != 0, f"nothing noticed it\n{said}"
     assert re.search(BUGS[name].sign, said), f"not what was to be noticed, {BUGS[name].sign}:\n{said[-4000:]}"
+
+
+def test_late_processors(plant):
+    """If none is waited for, each comes when another is being started, and all of them are well or halt."""
+    hurry = Bug("kernel/arch/ap.c", "clock_now() - since < time;", "clock_now() - since < 0 * time;", "threads_cond", "",
+                seeds=6)
+    run = plant(hurry, 8).ok()
+    assert "does not start" in run.log

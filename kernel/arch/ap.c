@@ -17,7 +17,8 @@
 
 #define AP_PAGE          0x8000 /* below 1 MiB, which nobody else uses; ap.asm knows it too */
 #define AP_PARAMETERS_AT 0xf00
-#define START_LIMIT      NSEC_PER_SEC
+#define START_LIMIT      (10 * NSEC_PER_SEC)
+#define NOBODY           UINT32_MAX
 #define STOP_LIMIT       (100 * NSEC_PER_MSEC)
 
 /* What ap.asm reads, behind the code. */
@@ -26,9 +27,10 @@ struct ap_parameters {
     vaddr_t stack_top;
     void (*entry)(void *);
     void *arg;
+    uint32_t offered_to; /* A: the APIC id of who may take all this, and makes it NOBODY */
 };
 
-STATIC_ASSERT(offsetof(struct ap_parameters, arg) == 32);
+STATIC_ASSERT(offsetof(struct ap_parameters, offered_to) == 40);
 
 extern const char ap_code[], ap_code_end[], boot_pml4[];
 
@@ -42,7 +44,7 @@ pause_for(nsec_t time)
 static bool
 await_online(unsigned count, nsec_t time)
 {
-    for (nsec_t end = clock_now() + time; clock_now() < end;) {
+    for (nsec_t since = clock_now(); clock_now() - since < time;) {
         if (__atomic_load_n(&cpu_count, __ATOMIC_ACQUIRE) > count)
             return true;
         cpu_relax();
@@ -50,21 +52,33 @@ await_online(unsigned count, nsec_t time)
     return false;
 }
 
+/*
+ * A processor that is started may come at any time: INIT does not take the message back under QEMU.
+ * Returns false if it came just now, else when it comes it will halt.
+ */
+static bool
+withdraw(struct ap_parameters *p, uint32_t apic_id)
+{
+    return __atomic_compare_exchange_n(&p->offered_to, &apic_id, NOBODY, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 bool
 ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*entry)(void *),
          void *arg)
 {
     char *page = phys_to_virt(AP_PAGE);
+    struct ap_parameters *p = (struct ap_parameters *)(page + AP_PARAMETERS_AT);
     unsigned before = cpu_count;
 
     ASSERT(ap_code_end - ap_code <= AP_PARAMETERS_AT);
     memcpy(page, ap_code, (size_t)(ap_code_end - ap_code));
-    *(struct ap_parameters *)(page + AP_PARAMETERS_AT) =
-        (struct ap_parameters){.boot_root = (vaddr_t)boot_pml4 - KERNEL_BASE,
-                               .kernel_root = kernel_root,
-                               .stack_top = stack_top,
-                               .entry = entry,
-                               .arg = arg};
+    *p = (struct ap_parameters){.boot_root = (vaddr_t)boot_pml4 - KERNEL_BASE,
+                                .kernel_root = kernel_root,
+                                .stack_top = stack_top,
+                                .entry = entry,
+                                .arg = arg,
+                                .offered_to = apic_id};
     apic_send(apic_id, APIC_INIT);
     pause_for(10 * NSEC_PER_MSEC);
     apic_send(apic_id, APIC_STARTUP | AP_PAGE >> PAGE_SHIFT);
@@ -73,8 +87,9 @@ ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*entry)
     apic_send(apic_id, APIC_STARTUP | AP_PAGE >> PAGE_SHIFT);
     if (await_online(before, START_LIMIT))
         return true;
-    apic_send(apic_id, APIC_INIT); /* it must not come later */
-    return false;
+    if (withdraw(p, apic_id))
+        return false;
+    return await_online(before, UINT64_MAX);
 }
 
 /* ---- standing still ---- */

@@ -11,7 +11,7 @@ struct cpu;
  * ap_start - have a processor run @entry(@arg) on its own, and wait until it is online.
  * @apic_id: which; @stack_top: 16-byte-aligned end of its stack; @kernel_root: for CR3.
  * @entry:   calls cpu_init() first and cpu_online() when others may know of it; never returns.
- * Returns: false if it did not come within a second.
+ * Returns: false if it did not come within ten seconds; if it comes later, it halts.
  * Called by one thread, after clock_init() and apic_init().
  */
 bool ap_start(uint32_t apic_id, vaddr_t stack_top, paddr_t kernel_root, void (*entry)(void *),
