@@ -1,5 +1,7 @@
 """Power-on to a program and back to power-off: both firmwares, little and much memory, orderly ends."""
 import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -61,9 +63,17 @@ def test_every_run_is_the_same(vm):
     argv = ["/bin/busybox", "sh", "-c", "for i in 1 2 3; do cat /proc/uptime; ls -l /proc | md5sum; done; "
             "seq 1 10000 | sort -n >/root/x; sync; cat /root/x | md5sum & date +%s; wait; cat /proc/vitrine/faults; "
             "head -c 8 /dev/urandom | od -An -tx1"]
-    first, second = (vm(argv, seed=7, append="strace").ok() for _ in range(2))
+    first, second = (vm(argv, seed=7, append="strace", realtime=False).ok() for _ in range(2))
     assert first.stdout == second.stdout
     assert first.log == second.log
+
+
+def test_a_busy_host_does_not_change_the_clock(vm):
+    """Machines that take the host's processors from each other find the same rate of the TSC, to one in five hundred."""
+    with ThreadPoolExecutor(8) as pool:
+        logs = list(pool.map(lambda _: vm(ECHO, cpus=4, realtime=True).ok().log, range(8)))
+    rates = [float(re.search(r"clock: TSC ([0-9.]+) MHz", log)[1]) for log in logs]
+    assert max(rates) < 1.002 * min(rates), rates
 
 
 def test_strace(vm):

@@ -3,9 +3,8 @@
  *
  * Both count at a rate that must be found out.  A hypervisor or CPUID may say it;
  * else both are measured against the one clock whose rate is fixed on every PC, the
- * programmable interval timer's 1.193182 MHz.  The measurement is short and repeated,
- * and the shortest reading counts: an interruption, by the host for one, only makes
- * a reading longer.
+ * programmable interval timer's 1.193182 MHz.  A reading is short, and says how unsure it is;
+ * one that was interrupted at either end, by the host for one, is taken again.
  *
  * Times are turned by multiplying with a fraction of 2^32: the error is below 2^-31,
  * and a multiplication of 64 x 64 bits has no overflow for centuries.
@@ -44,7 +43,8 @@
 #define PORT_B_OUT    0x20 /* channel 2 is at zero */
 
 #define PIT_STEPS 2400UL /* about 2 ms */
-#define TRIES     3
+#define SURE      10000  /* a reading will do that is right but for one part in so many */
+#define TRIES     100
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
@@ -187,45 +187,62 @@ clock_alarm_due(void)
     return true;
 }
 
-/* Lets the PIT count PIT_STEPS down once; returns what the TSC and the timer did meanwhile. */
-static void
-measure(uint64_t *cycles, uint32_t *steps)
-{
-    uint8_t port = inb(PORT_B) & ~(PORT_B_SOUND | PORT_B_GATE);
+/* What the two did while the PIT counted PIT_STEPS down. */
+struct reading {
+    uint64_t cycles;
+    uint64_t unsure; /* by so many cycles at most, up or down */
+    uint32_t steps;
+};
 
-    outb(PORT_B, port);
+/*
+ * The count begins between two looks at the TSC and ends between two others: so far apart as they
+ * are, the reading is unsure. What happens in the middle does it no harm.
+ */
+static struct reading
+measure(void)
+{
+    uint8_t port = inb(PORT_B) & ~PORT_B_SOUND;
+    uint64_t limit = 1UL << 34; /* several seconds of any processor: then there is no PIT */
+
+    outb(PORT_B, port | PORT_B_GATE);
     outb(PIT_COMMAND, PIT_ONE_SHOT);
     outb(PIT_CHANNEL_2, PIT_STEPS & 0xff);
-    outb(PIT_CHANNEL_2, PIT_STEPS >> 8);
-    apic_timer_start(UINT32_MAX);
-    outb(PORT_B, port | PORT_B_GATE);
     uint64_t start = rdtsc();
     uint32_t timer_start = apic_timer_left();
-    uint64_t limit = 1UL << 34; /* several seconds of any processor: then there is no PIT */
-    while (!(inb(PORT_B) & PORT_B_OUT) && rdtsc() - start < limit)
-        continue;
-    *cycles = rdtsc() - start;
-    *steps = timer_start - apic_timer_left();
-    apic_timer_start(0);
-    outb(PORT_B, port);
+    outb(PIT_CHANNEL_2, PIT_STEPS >> 8); /* it counts from here on */
+    uint64_t now = rdtsc(), started = now, last;
+    uint32_t timer;
+    bool out;
+
+    do {
+        last = now;
+        out = inb(PORT_B) & PORT_B_OUT;
+        timer = apic_timer_left();
+        now = rdtsc();
+    } while (!out && now - start < limit);
+    outb(PORT_B, port & ~PORT_B_GATE);
+
+    uint64_t unsure = (started - start + now - last) / 2;
+
+    return (struct reading){now - start - unsure, unsure, timer_start - timer};
 }
 
+/* Takes the first reading that is sure enough, else the surest. */
 static void
 rates_from_pit(struct rates *r)
 {
-    uint64_t cycles = UINT64_MAX;
-    uint32_t steps = UINT32_MAX;
+    struct reading best = {.unsure = UINT64_MAX};
 
-    for (int i = 0; i < TRIES; i++) {
-        uint64_t c;
-        uint32_t s;
+    apic_timer_start(UINT32_MAX);
+    for (int i = 0; i < TRIES && best.unsure > best.cycles / SURE; i++) {
+        struct reading try = measure();
 
-        measure(&c, &s);
-        cycles = MIN(cycles, c);
-        steps = MIN(steps, s);
+        if (try.unsure < best.unsure)
+            best = try;
     }
-    r->tsc_hz = cycles * PIT_HZ / PIT_STEPS;
-    r->timer_hz = steps * PIT_HZ / PIT_STEPS;
+    apic_timer_start(0);
+    r->tsc_hz = best.cycles * PIT_HZ / PIT_STEPS;
+    r->timer_hz = best.steps * PIT_HZ / PIT_STEPS;
 }
 
 /* Rates that somebody tells replace the measured ones. */
