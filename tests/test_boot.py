@@ -69,7 +69,7 @@ def test_every_run_is_the_same(vm):
 
 
 def test_a_busy_host_does_not_change_the_clock(vm):
-    """Machines that take the host's processors from each other find the same rate of the TSC, to one in five hundred."""
+    """Machines that take the host's processors from each other find one rate of the TSC, to one in five hundred."""
     with ThreadPoolExecutor(8) as pool:
         logs = list(pool.map(lambda _: vm(ECHO, cpus=4, realtime=True).ok().log, range(8)))
     rates = [float(re.search(r"clock: TSC ([0-9.]+) MHz", log)[1]) for log in logs]

@@ -193,8 +193,8 @@ def test_planted(plant, name):
 
 
 def test_late_processors(plant):
-    """If none is waited for, each comes when another is being started, and all of them are well or halt."""
-    hurry = Bug("kernel/arch/ap.c", "clock_now() - since < time;", "clock_now() - since < 0 * time;", "threads_cond", "",
-                seeds=6)
+    """If none is waited for, each comes while another is started, and all of them are well or halt."""
+    hurry = Bug("kernel/arch/ap.c", "clock_now() - since < time;", "clock_now() - since < 0 * time;", "threads_cond",
+                sign="", seeds=6)
     run = plant(hurry, 8).ok()
     assert "does not start" in run.log
