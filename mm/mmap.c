@@ -110,6 +110,24 @@ judge_mmap(const struct mmap_request *q, uint64_t len)
 }
 
 /*
+ * May [addr, addr + len) be mapped, by RLIMIT_AS and RLIMIT_MEMLOCK?  What it replaces is counted
+ * already, but for locking nothing is taken off, as on Linux.  space->lock held.
+ */
+static int
+judge_limits(const struct space *s, const struct mmap_request *q, vaddr_t addr, uint64_t len)
+{
+    uint64_t more = len / PAGE_SIZE;
+
+    for (const struct region *r = space_find_from(s, addr); r != NULL && r->start < addr + len;
+         r = region_next(s, r))
+        more -= (MIN(r->end, addr + len) - MAX(r->start, addr)) / PAGE_SIZE;
+
+    int err = space_may_grow(s, more, false);
+
+    return err == 0 && will_be_locked(s, q->flags) ? space_may_lock(s, len / PAGE_SIZE) : err;
+}
+
+/*
  * Makes room for, and inserts, one region. space->lock held. @o: reference that the
  * region takes over on success.
  */
@@ -165,7 +183,7 @@ vm_mmap(struct space *s, const struct mmap_request *q)
     if (addr == 0)
         err = -ENOMEM;
     if (err == 0)
-        err = space_may_grow(s, len / PAGE_SIZE, will_be_locked(s, q->flags));
+        err = judge_limits(s, q, addr, len);
     if (err == 0)
         err = place_region(s, q, addr, len, o, &dead);
     mutex_unlock(&s->lock);

@@ -260,15 +260,19 @@ space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
 /* ---- insert, split, merge ---- */
 
 int
+space_may_lock(const struct space *s, uint64_t pages)
+{
+    if (s->memlock_limit == 0)
+        return -EPERM;
+    return s->locked_pages + pages > s->memlock_limit / PAGE_SIZE ? -EAGAIN : 0;
+}
+
+int
 space_may_grow(const struct space *s, uint64_t pages, bool locked)
 {
     if (s->pages + pages > s->as_limit / PAGE_SIZE)
         return -ENOMEM;
-    if (!locked)
-        return 0;
-    if (s->memlock_limit == 0)
-        return -EPERM;
-    return s->locked_pages + pages > s->memlock_limit / PAGE_SIZE ? -EAGAIN : 0;
+    return locked ? space_may_lock(s, pages) : 0;
 }
 
 /* @r has so many bytes more, charged by the caller, or less, whose charge is given back. */

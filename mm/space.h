@@ -130,6 +130,9 @@ vaddr_t space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t hi
  */
 int space_may_grow(const struct space *s, uint64_t pages, bool locked) MUST_CHECK;
 
+/* The same for locking alone: -EPERM, -EAGAIN. */
+int space_may_lock(const struct space *s, uint64_t pages) MUST_CHECK;
+
 /*
  * space_insert - add a copy of @pattern where nothing is mapped; merges it with its
  * neighbours when they are alike.
