@@ -275,8 +275,8 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
             a->slot = 0;
         }
         if (leave & 1U << i) {
+            anon_note_slot(a); /* it looks whether the frame is dirty */
             f->dirty = false;
-            anon_note_slot(a);
             anon_leave_frame(a, &b);
         }
         anon_settle(a, &b);
