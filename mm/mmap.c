@@ -122,9 +122,9 @@ judge_limits(const struct space *s, const struct mmap_request *q, vaddr_t addr, 
          r = region_next(s, r))
         more -= (MIN(r->end, addr + len) - MAX(r->start, addr)) / PAGE_SIZE;
 
-    int err = space_may_grow(s, more, false);
+    int err = will_be_locked(s, q->flags) ? space_may_lock(s, len / PAGE_SIZE) : 0;
 
-    return err == 0 && will_be_locked(s, q->flags) ? space_may_lock(s, len / PAGE_SIZE) : err;
+    return err == 0 ? space_may_grow(s, more, false) : err;
 }
 
 /*

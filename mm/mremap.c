@@ -65,20 +65,18 @@ move_pages(struct space *s, const struct move *m)
         (void)radix_del(&s->private, i);
 }
 
-/* The region at @old covers [old, old + old_len) alone; space->lock held. */
+/* The region at m->from has @alone bytes from there on, and may grow; space->lock held. */
 static int
-judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len,
-             struct region **out)
+judge_source(struct space *s, const struct move *m, uint64_t alone, struct region **out)
 {
-    struct region *r = space_find(s, old);
+    struct region *r = space_find(s, m->from);
 
-    if (r == NULL)
-        return -EFAULT;
-    if (old_len > r->end - old)
+    if (r == NULL || alone > r->end - m->from)
         return -EFAULT;
     *out = r;
-    return new_len <= old_len ? 0
-                              : space_may_grow(s, (new_len - old_len) / PAGE_SIZE, r->locked);
+    if (m->new_len <= m->old_len)
+        return 0;
+    return space_may_grow(s, (m->new_len - m->old_len) / PAGE_SIZE, r->locked);
 }
 
 /* Grows in place if what follows is free. */
@@ -173,8 +171,8 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
     bool shrinks = !(flags & MREMAP_FIXED) && m->new_len <= m->old_len;
     struct region *r;
     /* What is cut off may be any number of regions, as on Linux. */
-    uint64_t stays = shrinks ? PAGE_SIZE : MIN(m->old_len, m->new_len);
-    int err = judge_source(s, m->from, stays, m->new_len, &r);
+    uint64_t alone = shrinks ? PAGE_SIZE : MIN(m->old_len, m->new_len);
+    int err = judge_source(s, m, alone, &r);
 
     if (err != 0)
         return err;

@@ -270,9 +270,11 @@ space_may_lock(const struct space *s, uint64_t pages)
 int
 space_may_grow(const struct space *s, uint64_t pages, bool locked)
 {
-    if (s->pages + pages > s->as_limit / PAGE_SIZE)
-        return -ENOMEM;
-    return locked ? space_may_lock(s, pages) : 0;
+    int err = locked ? space_may_lock(s, pages) : 0;
+
+    if (err != 0)
+        return err;
+    return s->pages + pages > s->as_limit / PAGE_SIZE ? -ENOMEM : 0;
 }
 
 /* @r has so many bytes more, charged by the caller, or less, whose charge is given back. */
