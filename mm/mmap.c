@@ -65,15 +65,15 @@ choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
 {
     // LAB mmap/1 begin -- @no_wishes
     vaddr_t wish = page_floor(q->addr);
-    vaddr_t high = q->flags & MAP_32BIT ? 0x80000000UL : s->mmap_base;
+    vaddr_t end = q->flags & MAP_32BIT ? 2 * GIB : USER_TOP;
     vaddr_t va;
 
-    if (wish >= USER_BOTTOM && wish <= USER_TOP - len &&
+    if (wish >= USER_BOTTOM && wish < end && end - wish >= len &&
         space_place(s, len, wish, wish + len) == wish)
         return wish;
-    va = space_place(s, len, USER_BOTTOM, high);
+    va = space_place(s, len, USER_BOTTOM, MIN(end, s->mmap_base));
     /* Nothing free below the base: then anywhere. */
-    return va != 0 ? va : space_place(s, len, USER_BOTTOM, USER_TOP);
+    return va != 0 ? va : space_place(s, len, USER_BOTTOM, end);
     // LAB end
 }
 
