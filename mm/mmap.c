@@ -88,8 +88,11 @@ judge_mmap(const struct mmap_request *q, uint64_t len)
 {
     unsigned type = q->flags & MAP_TYPE;
 
-    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+    if (type != MAP_PRIVATE && type != MAP_SHARED &&
+        (type != MAP_SHARED_VALIDATE || q->object == NULL))
         return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (q->flags & ~MAP_LEGACY))
+        return -EOPNOTSUPP;
     if (q->len == 0 || !page_aligned(q->offset))
         return -EINVAL;
     if (q->len > USER_TOP)
