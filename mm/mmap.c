@@ -113,21 +113,23 @@ judge_mmap(const struct mmap_request *q, uint64_t len)
 }
 
 /*
- * May [addr, addr + len) be mapped, by RLIMIT_AS and RLIMIT_MEMLOCK?  What it replaces is counted
+ * May @p be mapped, by RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK?  What it replaces is counted
  * already, but for locking nothing is taken off, as on Linux.  space->lock held.
  */
 static int
-judge_limits(const struct space *s, const struct mmap_request *q, vaddr_t addr, uint64_t len)
+judge_limits(const struct space *s, const struct region *p)
 {
-    uint64_t more = len / PAGE_SIZE;
+    uint64_t pages = (p->end - p->start) / PAGE_SIZE, more = pages;
 
-    for (const struct region *r = space_find_from(s, addr); r != NULL && r->start < addr + len;
+    for (const struct region *r = space_find_from(s, p->start); r != NULL && r->start < p->end;
          r = region_next(s, r))
-        more -= (MIN(r->end, addr + len) - MAX(r->start, addr)) / PAGE_SIZE;
+        more -= (MIN(r->end, p->end) - MAX(r->start, p->start)) / PAGE_SIZE;
 
-    int err = will_be_locked(s, q->flags) ? space_may_lock(s, len / PAGE_SIZE) : 0;
+    int err = p->locked ? space_may_lock(s, pages) : 0;
 
-    return err == 0 ? space_may_grow(s, more, false) : err;
+    if (err == 0)
+        err = space_may_grow(s, more, false);
+    return err == 0 && region_is_data(p) ? space_may_hold_data(s, more) : err;
 }
 
 /*
@@ -153,8 +155,10 @@ place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64
     if (!pattern.shared)
         pattern.promise = commit_promise(q->prot, q->flags & MAP_NORESERVE);
 
-    int err = space_remove(s, addr, addr + len, dead);
+    int err = judge_limits(s, &pattern);
 
+    if (err == 0)
+        err = space_remove(s, addr, addr + len, dead);
     return err == 0 ? space_insert(s, &pattern) : err;
 }
 
@@ -185,8 +189,6 @@ vm_mmap(struct space *s, const struct mmap_request *q)
         err = -EEXIST;
     if (addr == 0)
         err = -ENOMEM;
-    if (err == 0)
-        err = judge_limits(s, q, addr, len);
     if (err == 0)
         err = place_region(s, q, addr, len, o, &dead);
     mutex_unlock(&s->lock);
@@ -242,17 +244,23 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
     // LAB end
 }
 
-/* What becomes writable for the first time may need pages of its own: promises them. */
+/*
+ * What becomes writable is data from now on; and for the first time it may need pages of its own:
+ * promises them.
+ */
 static int
 promise_range(struct space *s, vaddr_t start, vaddr_t end)
 {
-    uint64_t pages = 0;
+    uint64_t promises = 0, data = 0;
 
     for (struct region *r = space_find(s, start); r != NULL && r->start < end;
-         r = region_next(s, r))
-        if (!r->shared && r->promise == PROMISE_NONE)
-            pages += (r->end - r->start) / PAGE_SIZE;
-    if (commit_charge(pages) != 0)
+         r = region_next(s, r)) {
+        uint64_t pages = (r->end - r->start) / PAGE_SIZE;
+
+        promises += !r->shared && r->promise == PROMISE_NONE ? pages : 0;
+        data += !r->shared && !r->grows_down && !region_is_data(r) ? pages : 0;
+    }
+    if ((data > 0 && space_may_hold_data(s, data) != 0) || commit_charge(promises) != 0)
         return -ENOMEM;
     for (struct region *r = space_find(s, start); r != NULL && r->start < end;
          r = region_next(s, r))
@@ -352,6 +360,7 @@ vm_brk(struct space *s, vaddr_t brk)
                               .promise = PROMISE_MADE};
 
         if (space_may_grow(s, (new_end - old_end) / PAGE_SIZE, heap.locked) != 0 ||
+            space_may_hold_data(s, (new_end - old_end) / PAGE_SIZE) != 0 ||
             space_place(s, new_end - old_end, old_end, new_end) != old_end ||
             space_insert(s, &heap) != 0)
             goto out;

@@ -76,7 +76,11 @@ judge_source(struct space *s, const struct move *m, uint64_t alone, struct regio
     *out = r;
     if (m->new_len <= m->old_len)
         return 0;
-    return space_may_grow(s, (m->new_len - m->old_len) / PAGE_SIZE, r->locked);
+
+    uint64_t more = (m->new_len - m->old_len) / PAGE_SIZE;
+    int err = space_may_grow(s, more, r->locked);
+
+    return err == 0 && region_is_data(r) ? space_may_hold_data(s, more) : err;
 }
 
 /* Grows in place if what follows is free. */

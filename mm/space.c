@@ -268,6 +268,19 @@ space_may_lock(const struct space *s, uint64_t pages)
 }
 
 int
+space_may_hold_data(const struct space *s, uint64_t pages)
+{
+    const struct region *r;
+
+    if (s->data_limit == 0 || s->data_limit == UINT64_MAX)
+        return 0;
+    region_for_each (r, s)
+        if (region_is_data(r))
+            pages += (r->end - r->start) / PAGE_SIZE;
+    return pages > s->data_limit / PAGE_SIZE ? -ENOMEM : 0;
+}
+
+int
 space_may_grow(const struct space *s, uint64_t pages, bool locked)
 {
     int err = locked ? space_may_lock(s, pages) : 0;

@@ -182,7 +182,7 @@ proc_measure(struct space *s, struct proc_sizes *z)
         uint64_t pages = (r->end - r->start) / PAGE_SIZE;
         if (r->grows_down)
             z->stack += pages;
-        else if (!r->shared && (r->prot & PROT_WRITE) != 0)
+        else if (region_is_data(r))
             z->data += pages;
         else if ((r->prot & PROT_EXEC) != 0 && r->object != NULL)
             exec += pages;
