@@ -125,7 +125,7 @@ show_residency(struct text *t, struct space *s, const struct region *r)
     kib_line(t, "Referenced:", c.referenced);
     kib_line(t, "Anonymous:", c.anonymous);
     kib_line(t, "Swap:", c.swapped);
-    kib_line(t, "Locked:", 0);
+    text_printf(t, "%-16s %10lu kB\n", "Locked:", r->locked ? c.share / KIB : 0);
 }
 
 static int
