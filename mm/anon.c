@@ -107,7 +107,8 @@ sum_of(const struct frame *f)
 void
 anon_note_slot(struct anon *a)
 {
-    a->sum = sum_of(a->frame);
+    if (a->frame->dirty) /* else it waited in vain for the slot's bytes */
+        a->sum = sum_of(a->frame);
 }
 
 void

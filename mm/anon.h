@@ -45,7 +45,7 @@ void anon_leave_frame(struct anon *a, struct tlb_batch *b);
 /*
  * What a kernel with DEBUG=1 does lest a dirty bit be lost; else nothing. V held.
  *
- * anon_note_slot - the frame's bytes are now those of the slot.
+ * anon_note_slot - the frame leaves; if it is dirty, its bytes are now those of the slot.
  * anon_expect_slot - panics if they are not any more, though the frame is clean.
  */
 #ifdef DEBUG

@@ -47,7 +47,7 @@ commit_charge(uint64_t pages)
 
     uint64_t now = __atomic_add_fetch(&promised, pages, __ATOMIC_RELAXED);
 
-    if (mode != COMMIT_STRICT || now <= commit_limit())
+    if (mode != COMMIT_STRICT || pages == 0 || now <= commit_limit())
         return 0;
     commit_release(pages);
     return -ENOMEM;

@@ -65,15 +65,15 @@ choose_address(struct space *s, const struct mmap_request *q, uint64_t len)
 {
     // LAB mmap/1 begin -- @no_wishes
     vaddr_t wish = page_floor(q->addr);
-    vaddr_t high = q->flags & MAP_32BIT ? 0x80000000UL : s->mmap_base;
+    vaddr_t end = q->flags & MAP_32BIT ? 2 * GIB : USER_TOP;
     vaddr_t va;
 
-    if (wish >= USER_BOTTOM && wish <= USER_TOP - len &&
+    if (wish >= USER_BOTTOM && wish < end && end - wish >= len &&
         space_place(s, len, wish, wish + len) == wish)
         return wish;
-    va = space_place(s, len, USER_BOTTOM, high);
+    va = space_place(s, len, USER_BOTTOM, MIN(end, s->mmap_base));
     /* Nothing free below the base: then anywhere. */
-    return va != 0 ? va : space_place(s, len, USER_BOTTOM, USER_TOP);
+    return va != 0 ? va : space_place(s, len, USER_BOTTOM, end);
     // LAB end
 }
 
@@ -88,8 +88,11 @@ judge_mmap(const struct mmap_request *q, uint64_t len)
 {
     unsigned type = q->flags & MAP_TYPE;
 
-    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+    if (type != MAP_PRIVATE && type != MAP_SHARED &&
+        (type != MAP_SHARED_VALIDATE || q->object == NULL))
         return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (q->flags & ~MAP_LEGACY))
+        return -EOPNOTSUPP;
     if (q->len == 0 || !page_aligned(q->offset))
         return -EINVAL;
     if (q->len > USER_TOP)
@@ -107,6 +110,26 @@ judge_mmap(const struct mmap_request *q, uint64_t len)
     if (q->addr > USER_TOP - len)
         return -ENOMEM;
     return q->addr < USER_BOTTOM ? -EPERM : 0;
+}
+
+/*
+ * May @p be mapped, by RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK?  What it replaces is counted
+ * already, but for locking nothing is taken off, as on Linux.  space->lock held.
+ */
+static int
+judge_limits(const struct space *s, const struct region *p)
+{
+    uint64_t pages = (p->end - p->start) / PAGE_SIZE, more = pages;
+
+    for (const struct region *r = space_find_from(s, p->start); r != NULL && r->start < p->end;
+         r = region_next(s, r))
+        more -= (MIN(r->end, p->end) - MAX(r->start, p->start)) / PAGE_SIZE;
+
+    int err = p->locked ? space_may_lock(s, pages) : 0;
+
+    if (err == 0)
+        err = space_may_grow(s, more, false);
+    return err == 0 && region_is_data(p) ? space_may_hold_data(s, more) : err;
 }
 
 /*
@@ -132,8 +155,10 @@ place_region(struct space *s, const struct mmap_request *q, vaddr_t addr, uint64
     if (!pattern.shared)
         pattern.promise = commit_promise(q->prot, q->flags & MAP_NORESERVE);
 
-    int err = space_remove(s, addr, addr + len, dead);
+    int err = judge_limits(s, &pattern);
 
+    if (err == 0)
+        err = space_remove(s, addr, addr + len, dead);
     return err == 0 ? space_insert(s, &pattern) : err;
 }
 
@@ -164,8 +189,6 @@ vm_mmap(struct space *s, const struct mmap_request *q)
         err = -EEXIST;
     if (addr == 0)
         err = -ENOMEM;
-    if (err == 0)
-        err = space_may_grow(s, len / PAGE_SIZE, will_be_locked(s, q->flags));
     if (err == 0)
         err = place_region(s, q, addr, len, o, &dead);
     mutex_unlock(&s->lock);
@@ -221,17 +244,23 @@ reduce_entries(struct space *s, const struct region *r, struct tlb_batch *b)
     // LAB end
 }
 
-/* What becomes writable for the first time may need pages of its own: promises them. */
+/*
+ * What becomes writable is data from now on; and for the first time it may need pages of its own:
+ * promises them.
+ */
 static int
 promise_range(struct space *s, vaddr_t start, vaddr_t end)
 {
-    uint64_t pages = 0;
+    uint64_t promises = 0, data = 0;
 
     for (struct region *r = space_find(s, start); r != NULL && r->start < end;
-         r = region_next(s, r))
-        if (!r->shared && r->promise == PROMISE_NONE)
-            pages += (r->end - r->start) / PAGE_SIZE;
-    if (commit_charge(pages) != 0)
+         r = region_next(s, r)) {
+        uint64_t pages = (r->end - r->start) / PAGE_SIZE;
+
+        promises += !r->shared && r->promise == PROMISE_NONE ? pages : 0;
+        data += !r->shared && !r->grows_down && !region_is_data(r) ? pages : 0;
+    }
+    if ((data > 0 && space_may_hold_data(s, data) != 0) || commit_charge(promises) != 0)
         return -ENOMEM;
     for (struct region *r = space_find(s, start); r != NULL && r->start < end;
          r = region_next(s, r))
@@ -331,6 +360,7 @@ vm_brk(struct space *s, vaddr_t brk)
                               .promise = PROMISE_MADE};
 
         if (space_may_grow(s, (new_end - old_end) / PAGE_SIZE, heap.locked) != 0 ||
+            space_may_hold_data(s, (new_end - old_end) / PAGE_SIZE) != 0 ||
             space_place(s, new_end - old_end, old_end, new_end) != old_end ||
             space_insert(s, &heap) != 0)
             goto out;

@@ -24,7 +24,7 @@ struct mmap_request {
     unsigned max_prot;
 };
 
-/* Returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EACCES. */
+/* Returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EOVERFLOW, -EOPNOTSUPP. */
 int64_t vm_mmap(struct space *s, const struct mmap_request *q);
 
 int vm_munmap(struct space *s, vaddr_t addr, uint64_t len);

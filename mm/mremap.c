@@ -26,7 +26,7 @@ struct move {
 static int
 reserve_keys(struct space *s, const struct move *m)
 {
-    uint64_t end = (m->from + MIN(m->old_len, m->new_len)) >> PAGE_SHIFT;
+    uint64_t end = (m->from + m->old_len) >> PAGE_SHIFT;
     int64_t shift = (int64_t)(m->to - m->from) >> PAGE_SHIFT;
 
     for (uint64_t i = m->from >> PAGE_SHIFT; radix_next(&s->private, &i, end) != NULL; i++) {
@@ -41,22 +41,17 @@ reserve_keys(struct space *s, const struct move *m)
     return 0;
 }
 
-/*
- * Moves private pages to their new keys, drops the old entries and what no
- * longer fits. vm_lock held.
- */
+/* Moves private pages to their new keys, drops the old entries. vm_lock held. */
 static void
 move_pages(struct space *s, const struct move *m)
 {
-    uint64_t len = MIN(m->old_len, m->new_len);
-    uint64_t end = (m->from + len) >> PAGE_SHIFT;
+    uint64_t end = (m->from + m->old_len) >> PAGE_SHIFT;
     int64_t shift = (int64_t)(m->to - m->from) >> PAGE_SHIFT;
     struct tlb_batch b;
     void *a;
 
     tlb_batch_init(&b);
-    rmap_remove_range(s, m->from, m->from + len, &b);
-    space_drop_private(s, m->from + len, m->from + m->old_len, &b);
+    rmap_remove_range(s, m->from, m->from + m->old_len, &b);
     space_trim_tables(s, m->from, m->from + m->old_len, &b);
     tlb_flush(&b);
     for (uint64_t i = m->from >> PAGE_SHIFT; (a = radix_next(&s->private, &i, end)) != NULL;
@@ -70,20 +65,22 @@ move_pages(struct space *s, const struct move *m)
         (void)radix_del(&s->private, i);
 }
 
-/* The region at @old covers [old, old + old_len) alone; space->lock held. */
+/* The region at m->from has @alone bytes from there on, and may grow; space->lock held. */
 static int
-judge_source(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len,
-             struct region **out)
+judge_source(struct space *s, const struct move *m, uint64_t alone, struct region **out)
 {
-    struct region *r = space_find(s, old);
+    struct region *r = space_find(s, m->from);
 
-    if (r == NULL)
-        return -EFAULT;
-    if (old_len > r->end - old)
+    if (r == NULL || alone > r->end - m->from)
         return -EFAULT;
     *out = r;
-    return new_len <= old_len ? 0
-                              : space_may_grow(s, (new_len - old_len) / PAGE_SIZE, r->locked);
+    if (m->new_len <= m->old_len)
+        return 0;
+
+    uint64_t more = (m->new_len - m->old_len) / PAGE_SIZE;
+    int err = space_may_grow(s, more, r->locked);
+
+    return err == 0 && region_is_data(r) ? space_may_hold_data(s, more) : err;
 }
 
 /* Grows in place if what follows is free. */
@@ -108,10 +105,27 @@ grow_in_place(struct space *s, const struct region *r, const struct move *m)
     return false;
 }
 
-/* Moves the mapping to m->to, where room was made. space->lock held. */
+/*
+ * Unmaps what is at the new place, and what of the old one does not fit there: any number of
+ * regions, as on Linux.
+ */
+static int
+make_room(struct space *s, struct move *m, struct list *dead)
+{
+    int err = space_remove(s, m->to, m->to + m->new_len, dead);
+
+    if (err == 0 && m->old_len > m->new_len) {
+        err = space_remove(s, m->from + m->new_len, m->from + m->old_len, dead);
+        m->old_len = m->new_len;
+    }
+    return err;
+}
+
+/* Moves the mapping to m->to, where room was made; it does not shrink. space->lock held. */
 static int
 move_region(struct space *s, const struct move *m)
 {
+    ASSERT(m->old_len <= m->new_len);
     if (space_isolate(s, m->from, m->from + m->old_len) != 0)
         return -ENOMEM;
 
@@ -161,13 +175,15 @@ mremap_locked(struct space *s, struct move *m, unsigned flags, struct list *dead
     bool shrinks = !(flags & MREMAP_FIXED) && m->new_len <= m->old_len;
     struct region *r;
     /* What is cut off may be any number of regions, as on Linux. */
-    int err = judge_source(s, m->from, shrinks ? PAGE_SIZE : m->old_len, m->new_len, &r);
+    uint64_t alone = shrinks ? PAGE_SIZE : MIN(m->old_len, m->new_len);
+    int err = judge_source(s, m, alone, &r);
 
     if (err != 0)
         return err;
     if (flags & MREMAP_FIXED) {
-        if (space_remove(s, m->to, m->to + m->new_len, dead) != 0)
-            return -ENOMEM;
+        err = make_room(s, m, dead);
+        if (err != 0)
+            return err;
     } else if (m->new_len == m->old_len) {
         return m->from;
     } else if (shrinks) {

@@ -305,6 +305,24 @@ insert_busy_run(struct object *o, pgidx_t index, struct frame **frames)
     return n;
 }
 
+/*
+ * Reads a run, or if that fails its first page: the bad place may be a neighbour's.
+ * @n: how many; receives how many came.
+ */
+static int
+read_run(struct object *o, pgidx_t index, struct frame **frames, unsigned *n)
+{
+    int err = o->ops->read_pages(o, index, frames, *n);
+
+    if (err != 0 && *n > 1) {
+        *n = 1;
+        err = o->ops->read_pages(o, index, frames, 1);
+    }
+    if (err != 0)
+        *n = 0;
+    return err;
+}
+
 int
 object_read_in(struct object *o, pgidx_t index)
 {
@@ -315,20 +333,23 @@ object_read_in(struct object *o, pgidx_t index)
         mutex_unlock(&vm_lock);
         return 0;
     }
+    bool behind = object_beyond_end(o, index);
     unsigned n = insert_busy_run(o, index, frames);
     mutex_unlock(&vm_lock);
     if (n == 0)
         return -ENOMEM;
 
     unsigned good = n;
-    int err = o->ops->read_pages(o, index, frames, n);
+    int err = 0;
 
-    if (err != 0 && n > 1) { /* the bad place may be a neighbour's */
-        good = 1;
-        err = o->ops->read_pages(o, index, frames, 1);
-    }
-    if (err != 0)
-        good = 0;
+    /*
+     * A truncation takes the pages first, and the blocks then: who comes in between must not see
+     * them, for once the file has grown again they would count.
+     */
+    if (behind)
+        memset(frame_data(frames[0]), 0, PAGE_SIZE);
+    else
+        err = read_run(o, index, frames, &good);
     mutex_lock(&vm_lock);
     for (unsigned i = 0; i < n; i++) {
         frames[i]->busy = false;

@@ -260,15 +260,34 @@ space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t high)
 /* ---- insert, split, merge ---- */
 
 int
-space_may_grow(const struct space *s, uint64_t pages, bool locked)
+space_may_lock(const struct space *s, uint64_t pages)
 {
-    if (s->pages + pages > s->as_limit / PAGE_SIZE)
-        return -ENOMEM;
-    if (!locked)
-        return 0;
     if (s->memlock_limit == 0)
         return -EPERM;
     return s->locked_pages + pages > s->memlock_limit / PAGE_SIZE ? -EAGAIN : 0;
+}
+
+int
+space_may_hold_data(const struct space *s, uint64_t pages)
+{
+    const struct region *r;
+
+    if (s->data_limit == 0 || s->data_limit == UINT64_MAX)
+        return 0;
+    region_for_each (r, s)
+        if (region_is_data(r))
+            pages += (r->end - r->start) / PAGE_SIZE;
+    return pages > s->data_limit / PAGE_SIZE ? -ENOMEM : 0;
+}
+
+int
+space_may_grow(const struct space *s, uint64_t pages, bool locked)
+{
+    int err = locked ? space_may_lock(s, pages) : 0;
+
+    if (err != 0)
+        return err;
+    return s->pages + pages > s->as_limit / PAGE_SIZE ? -ENOMEM : 0;
 }
 
 /* @r has so many bytes more, charged by the caller, or less, whose charge is given back. */

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "kernel/abi/mman.h"
 #include "kernel/lib/avl.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/radix.h"
@@ -89,6 +90,13 @@ region_rights(const struct region *r)
     return r->prot | (stays ? RMAP_LOCKED : 0);
 }
 
+/* Private memory that can be written, stacks apart: what RLIMIT_DATA is about. */
+static inline bool
+region_is_data(const struct region *r)
+{
+    return !r->shared && !r->grows_down && (r->prot & PROT_WRITE);
+}
+
 #define region_for_each(r, s) list_for_each (r, &(s)->regions, link)
 
 /* space_create - an empty space with one reference, or NULL. */
@@ -129,6 +137,15 @@ vaddr_t space_place(const struct space *s, uint64_t len, vaddr_t low, vaddr_t hi
  * Returns: 0; -ENOMEM: RLIMIT_AS; -EPERM, -EAGAIN: RLIMIT_MEMLOCK.  space->lock held, or a guess.
  */
 int space_may_grow(const struct space *s, uint64_t pages, bool locked) MUST_CHECK;
+
+/* The same for locking alone: -EPERM, -EAGAIN. */
+int space_may_lock(const struct space *s, uint64_t pages) MUST_CHECK;
+
+/*
+ * May it have so many pages of data more?  0, or -ENOMEM: RLIMIT_DATA.  A limit of 0 is for brk
+ * alone, as on Linux, where a debugger relies on that.
+ */
+int space_may_hold_data(const struct space *s, uint64_t pages) MUST_CHECK;
 
 /*
  * space_insert - add a copy of @pattern where nothing is mapped; merges it with its

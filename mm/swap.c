@@ -240,16 +240,14 @@ swap_out_add(struct swap_cluster *c, struct anon *a)
     slot_t next = c->first + c->n;
     if (c->n > 0 && is_used(area_of(c->first), swap_page(next)))
         return SWAP_CLUSTER_FULL;
-    slot_t slot = c->n > 0 ? take(area_of(c->first), swap_page(next)) : slot_alloc();
-
-    if (slot == 0)
-        return SWAP_NO_ROOM;
-    if (a->slot != 0) /* stale; and pages that leave together are to lie together */
+    if (a->slot != 0) /* stale; and first: it may be the only one that there is */
         swap_free(a->slot);
-    a->slot = slot;
+    a->slot = c->n > 0 ? take(area_of(c->first), swap_page(next)) : slot_alloc();
+    if (a->slot == 0)
+        return SWAP_NO_ROOM;
     f->busy = true;
     if (c->n == 0)
-        c->first = slot;
+        c->first = a->slot;
     c->frames[c->n++] = f;
     return SWAP_ADDED;
     // LAB end
@@ -277,8 +275,8 @@ arrive(struct swap_cluster *c, uint32_t leave, uint32_t bad)
             a->slot = 0;
         }
         if (leave & 1U << i) {
+            anon_note_slot(a); /* it looks whether the frame is dirty */
             f->dirty = false;
-            anon_note_slot(a);
             anon_leave_frame(a, &b);
         }
         anon_settle(a, &b);

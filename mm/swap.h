@@ -36,7 +36,7 @@ enum swap_add { SWAP_ADDED, SWAP_CLUSTER_FULL, SWAP_NO_ROOM };
  * swap_out_add - choose a slot for @a's bytes and put its frame into a cluster, busy.
  * @a: has a frame, unmapped, dirty and not busy.
  * V held.  Returns: SWAP_ADDED; SWAP_CLUSTER_FULL: finish this one first; SWAP_NO_ROOM:
- * every slot is taken.
+ * every slot is taken, and @a has none any more.
  */
 enum swap_add swap_out_add(struct swap_cluster *c, struct anon *a);
 

@@ -41,6 +41,12 @@ def test_many_end(vm, debug, cpus):  # pylint: disable=unused-argument
     assert vm(["/bin/sh", "-c", ENDS], cpus=cpus).ok().out == "done\n"
 
 
+def test_a_page_that_cannot_be_read_for_a_moment(vm, debug):  # pylint: disable=unused-argument
+    """What the kernel notes of a slot's bytes, to find lost dirty bits, is not what a failed read left in the frame."""
+    options = ["--disk-error", "swap:read:16000:3"]
+    assert "lost 0, wrong 0" in vm(["/tests/lost_pages", "40"], mem="24M", swap="64M", options=options).ok().out
+
+
 def test_every_lock_has_its_place():
     """The order in the kernel, that in docs/locking.md, and the names of all locks agree."""
     code = (ROOT / "kernel" / "sched" / "lockorder.c").read_text(encoding="utf-8")

@@ -69,6 +69,12 @@ def test_the_mode_can_be_changed(vm):
     assert run.out == "0\n2\n50\n" + 4 * "refused\n"
 
 
+def test_promises_outgrown_stay(vm):
+    """More was promised than the mode that comes allows: what asks for nothing new is refused nothing."""
+    run = vm(["/tests/promises_outgrown", "16", "2"], mem="24M").ok()
+    assert run.out == "read-only: 0\nwritable again: 0\nand what is shared: 0\n"
+
+
 def test_an_unknown_mode_is_refused_in_words(vm):
     run = vm([BUSYBOX, "cat", "/proc/sys/vm/overcommit_memory"], append="overcommit=maybe",
              unchecked=True).ok()

@@ -48,7 +48,7 @@ HANDED_OUT = "PANIC: tlbcheck: a frame is handed out again while CPU [01] may re
 UNMAP = "        region_cut(s, r, from, to, dead);\n        r = next;\n    }\n"
 PROTECT = "            reduce_entries(s, r, &b);\n        }\n"
 GIVE_UP = "            space_drop_private(s, from, to, &b);\n    }\n"
-MOVE = "    space_drop_private(s, m->from + len, m->from + m->old_len, &b);\n"
+MOVE = "    rmap_remove_range(s, m->from, m->from + m->old_len, &b);\n"
 FORK = "        if (err != 0)\n            break;\n    }\n"
 CUT = "            if (f->pins == 0)\n                tlb_batch_free(&b, f);\n        }\n    }\n"
 CUT_COPIES = "                space_drop_private(s, r->start + keep, r->end, &b);\n        }\n"

@@ -122,6 +122,12 @@ def test_swapoff_brings_back(vm):
     assert "vdb is not used: it has no swap signature" in run.log
 
 
+def test_changed_pages_leave_though_swap_is_full(vm):
+    """All slots are taken, and what comes back and is changed can only leave to the slot that it had: nobody ends."""
+    run = vm(["/tests/stale_slots_serve", "30"], mem="24M", swap="16M", append="overcommit=always").ok()
+    assert run.out == "wrong: 0\n"
+
+
 def test_swap_full(vm):
     """When RAM and swap are full, one process ends with one line, and the shell goes on."""
     run = vm([BUSYBOX, "sh", "-c", "/tests/more_than_memory 64; echo status $?; echo the shell goes on"],

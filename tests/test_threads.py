@@ -75,3 +75,9 @@ def test_races(vm, tmp_path, seed, cpus):
         (tmp_path / name).mkdir()
         wanted += on_linux(name, tmp_path / name)[1]
     assert run.out == wanted, difference(wanted, run.out)
+
+
+def test_cut_and_read_at_once(vm):
+    """Truly at once, as a reader's disk must be at work while the file is cut off and grows again."""
+    run = vm(["/tests/threads_cut_and_read"], mem="24M", cpus=4, realtime=True).ok()
+    assert run.out == "pages with old bytes: 0\n"

@@ -24,6 +24,7 @@
 #define MAP_NONBLOCK        0x10000
 #define MAP_HUGETLB         0x40000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_LEGACY          0x7c07f9f3 /* what MAP_SHARED_VALIDATE lets pass: older than itself */
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2

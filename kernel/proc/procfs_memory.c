@@ -125,7 +125,7 @@ show_residency(struct text *t, struct space *s, const struct region *r)
     kib_line(t, "Referenced:", c.referenced);
     kib_line(t, "Anonymous:", c.anonymous);
     kib_line(t, "Swap:", c.swapped);
-    kib_line(t, "Locked:", 0);
+    text_printf(t, "%-16s %10lu kB\n", "Locked:", r->locked ? c.share / KIB : 0);
 }
 
 static int
@@ -182,7 +182,7 @@ proc_measure(struct space *s, struct proc_sizes *z)
         uint64_t pages = (r->end - r->start) / PAGE_SIZE;
         if (r->grows_down)
             z->stack += pages;
-        else if (!r->shared && (r->prot & PROT_WRITE) != 0)
+        else if (region_is_data(r))
             z->data += pages;
         else if ((r->prot & PROT_EXEC) != 0 && r->object != NULL)
             exec += pages;

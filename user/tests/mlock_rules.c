@@ -28,6 +28,25 @@ locked(void)
     return line == NULL ? -1 : atol(line + 6);
 }
 
+/* The lines "Locked:" of /proc/self/smaps, in KiB: what of locked regions is in memory. */
+static long
+locked_in_memory(void)
+{
+    static char buf[64 << 10];
+    int fd = open("/proc/self/smaps", O_RDONLY);
+    size_t n = 0;
+    ssize_t got;
+    long sum = 0;
+
+    while (n < sizeof(buf) - 1 && (got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0)
+        n += (size_t)got;
+    close(fd);
+    buf[n] = '\0';
+    for (char *line = buf; (line = strstr(line, "\nLocked:")) != NULL; line += 8)
+        sum += atol(line + 8);
+    return sum;
+}
+
 static void
 result(const char *what, long r)
 {
@@ -103,6 +122,7 @@ by_mapping(void)
     char *p = map(8, PROT_READ | PROT_WRITE, MAP_LOCKED);
 
     say("MAP_LOCKED: %d of 8 are resident, %ld KiB are locked\n", resident(p, 8), locked());
+    say("smaps: %ld KiB\n", locked_in_memory());
     p = mremap(p, 8 * PAGE, 12 * PAGE, MREMAP_MAYMOVE);
     say("grown: %d of 12, %ld KiB\n", resident(p, 12), locked());
     p = mremap(p, 12 * PAGE, 4 * PAGE, 0);

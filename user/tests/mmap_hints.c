@@ -37,5 +37,9 @@ main(void)
     CHECK("MAP_FIXED_NOREPLACE where nothing is", t == area + 4 * PAGE);
     char *b = pages(64);
     CHECK("two mappings do not overlap", b + 64 * PAGE <= area || b >= area + 16 * PAGE);
+    char *l = mmap(area + 8 * PAGE, PAGE, RW, ANON | MAP_32BIT, -1, 0);
+    CHECK("MAP_32BIT is below 2 GiB, whatever the hint", (uintptr_t)l < 1UL << 31);
+    show_ok("MAP_32BIT of what does not fit there",
+            (long)mmap(NULL, 3UL << 30, PROT_NONE, ANON | MAP_NORESERVE | MAP_32BIT, -1, 0));
     return finish();
 }

@@ -6,8 +6,9 @@
  */
 #include "test.h"
 
-#define RW   (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW          (PROT_READ | PROT_WRITE)
+#define ANON        (MAP_PRIVATE | MAP_ANONYMOUS)
+#define MAP_UNKNOWN 0x1000000
 
 static void
 try(const char *what, void *addr, size_t len, int prot, int flags, int fd, long offset)
@@ -50,6 +51,14 @@ main(void)
     try("shared write of a read-only file", NULL, PAGE, RW, MAP_SHARED, ro, 0);
     try("private write of a read-only file", NULL, PAGE, RW, MAP_PRIVATE, ro, 0);
     try("read of a write-only file", NULL, PAGE, PROT_READ, MAP_PRIVATE, wo, 0);
+    try("MAP_SHARED_VALIDATE", NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE, ro, 0);
+    try("with a flag that there is not", NULL, PAGE, PROT_READ,
+        MAP_SHARED_VALIDATE | MAP_UNKNOWN, ro, 0);
+    try("with MAP_SYNC, of no such disk", NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC,
+        ro, 0);
+    try("MAP_SHARED ignores them", NULL, PAGE, PROT_READ, MAP_SHARED | MAP_UNKNOWN, ro, 0);
+    try("MAP_SHARED_VALIDATE without a file", NULL, PAGE, RW,
+        MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0);
     try("even shared write alone", NULL, PAGE, PROT_WRITE, MAP_SHARED, wo, 0);
     return finish();
 }

@@ -13,6 +13,30 @@ read_it(void *at)
     (void)c;
 }
 
+/*
+ * Of 74 pages 32 go right behind the others.  They begin where a node of the kernel's table of
+ * pages may begin, and the next one holds what is cut off and what comes, and nothing else.
+ */
+static void
+shrinks_to_behind_itself(void)
+{
+    size_t node = 64 * PAGE;
+    char *p = (char *)(((uintptr_t)pages(4 * 64) + node - 1) & ~(node - 1));
+    char *to = p + 74 * PAGE;
+
+    memset(p, 'n', 74 * PAGE);
+    char *q = mremap(p, 74 * PAGE, 32 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    CHECK("moves to behind what is cut off", q == to);
+    CHECK("with its bytes, too", all_bytes(to, 32 * PAGE, 'n') && to[32 * PAGE] == 0);
+    show_status("what was cut off is gone", in_child(read_it, p + 64 * PAGE));
+
+    MUST(munmap(to + 8 * PAGE, PAGE));
+    MUST(mprotect(to + 16 * PAGE, PAGE, PROT_READ));
+    q = mremap(to, 32 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+    CHECK("what is cut off may be many regions", q == p && all_bytes(p, 4 * PAGE, 'n'));
+    show_status("they are all gone", in_child(read_it, to + 16 * PAGE));
+}
+
 int
 main(void)
 {
@@ -46,5 +70,6 @@ main(void)
     CHECK("which it replaces", all_bytes(r, 2 * PAGE, 'm') && r[3 * PAGE] == 0);
     r[0] = 'z';
     CHECK("and can be written", r[0] == 'z');
+    shrinks_to_behind_itself();
     return finish();
 }
