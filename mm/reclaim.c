@@ -247,19 +247,24 @@ reclaim_one(struct frame *f, struct turn *t)
 
 /*
  * Asks about every frame twice, or until the goal is reached. Only the pager calls it. Returns
- * the number of frames freed.
+ * the number of frames freed, and of those that were free when that was enough: others give back
+ * too, and take again before the pager looks.
  */
 static uint64_t
 reclaim_round(const struct goal *goal)
 {
     struct turn t = {.goal = goal};
+    uint64_t found = 0;
 
     trace_reclaim(TRACE_STEP_BEGIN, frame_free_count(), goal->free);
     tlb_batch_init(&t.tlb);
     mutex_lock(&vm_lock);
     for (uint64_t step = 0, limit = 2 * queue_length; step < limit && queue_length > 0;
          step++) {
-        if (frame_free_count() + t.tlb.nframes + collecting(&t)->n + t.in_flight >= goal->free)
+        uint64_t free = frame_free_count();
+
+        found = free >= goal->free ? free : 0;
+        if (free + t.tlb.nframes + collecting(&t)->n + t.in_flight >= goal->free)
             break;
         reclaim_one(policy->next(&t.tlb), &t);
         if (step % SCAN_STEPS == SCAN_STEPS - 1) {
@@ -275,7 +280,7 @@ reclaim_round(const struct goal *goal)
     mutex_unlock(&vm_lock);
     stats.freed += t.freed;
     trace_reclaim(TRACE_STEP_END, frame_free_count(), t.freed);
-    return t.freed;
+    return t.freed + found;
 }
 
 static void
