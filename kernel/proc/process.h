@@ -157,14 +157,15 @@ unsigned process_count(void);
 /* The space of @p with a reference, or NULL once it is gone. */
 struct space *process_space(struct process *p);
 
-/* The same of its table of descriptors. */
-struct files *process_files(struct process *p);
-
 /* Accounts of all threads, dead and alive. P held. */
 void process_times_locked(struct process *p, nsec_t *user, nsec_t *system);
 
-/* The space and the descriptors of any thread that still has them, or NULL. P held. */
+/*
+ * The space and the descriptors of any thread that still has them, or NULL. P held, and for the
+ * descriptors that must do: with a reference of ours an exec would believe that others use them.
+ */
 struct space *process_space_locked(struct process *p);
+struct files *process_files_locked(struct process *p);
 
 /*
  * task_create - a thread more for @p, not yet seen by anybody.

@@ -368,33 +368,42 @@ sys_personality(const uint64_t a[6])
 /* ---- limits and accounts ---- */
 
 /*
- * Tells those who look at a limit where it does not cost them a lock.  Who changes it at the same
- * moment does so too: the last one of both sets what it is by then.
+ * Tells those who look at a limit in the space, where it does not cost them a lock.  Who changes
+ * it at the same moment does so too: the last one of both sets what it is by then.
  */
 static void
-apply_limit(struct process *p, unsigned which)
+apply_to_space(struct process *p, unsigned which)
 {
     struct space *s = process_space(p);
-    struct files *files = process_files(p);
 
-    if (s != NULL) {
-        mutex_lock(&s->lock);
-        uint64_t soft = READ_ONCE(p->rlimits[which].soft);
+    if (s == NULL)
+        return;
+    mutex_lock(&s->lock);
+    uint64_t soft = READ_ONCE(p->rlimits[which].soft);
 
-        if (which == RLIMIT_STACK)
-            s->stack_limit = soft;
-        else if (which == RLIMIT_DATA)
-            s->data_limit = soft;
-        else if (which == RLIMIT_AS)
-            s->as_limit = soft;
-        else if (which == RLIMIT_FSIZE && files != NULL)
-            files_set_size_limit(files, soft);
-        else if (which == RLIMIT_NOFILE && files != NULL)
-            files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
-        mutex_unlock(&s->lock);
-        space_put(s);
-    }
-    files_put(files);
+    if (which == RLIMIT_STACK)
+        s->stack_limit = soft;
+    else if (which == RLIMIT_DATA)
+        s->data_limit = soft;
+    else if (which == RLIMIT_AS)
+        s->as_limit = soft;
+    mutex_unlock(&s->lock);
+    space_put(s);
+}
+
+/* The same for those to whom proc_lock, which is held, keeps the way open. */
+static void
+apply_locked(struct process *p, unsigned which)
+{
+    uint64_t soft = p->rlimits[which].soft;
+    struct files *files = process_files_locked(p);
+
+    if (which == RLIMIT_CPU)
+        itimer_limit_locked(p);
+    else if (which == RLIMIT_FSIZE && files != NULL)
+        files_set_size_limit(files, soft);
+    else if (which == RLIMIT_NOFILE && files != NULL)
+        files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
 }
 
 /* Reads and sets one limit of a process. @new: NULL: not asked for. */
@@ -414,11 +423,11 @@ change_limit(struct process *p, unsigned which, const struct rlimit *new, struct
         err = -EPERM;
     else if (new != NULL)
         p->rlimits[which] = *new;
-    if (err == 0 && new != NULL && which == RLIMIT_CPU)
-        itimer_limit_locked(p);
+    if (err == 0 && new != NULL)
+        apply_locked(p, which);
     spin_unlock(&proc_lock);
     if (new != NULL && err == 0)
-        apply_limit(p, which);
+        apply_to_space(p, which);
     return err;
 }
 
