@@ -9,8 +9,8 @@
  * A thread that wakes goes to an idle CPU if there is one, else where it ran before; a CPU that
  * has nothing to do takes threads from the others' queues.
  *
- * The kernel is not preempted: a switch happens where code sleeps, and on
- * the way back to user mode.
+ * The kernel is not preempted: a switch happens where code sleeps, on the way back to user mode,
+ * and where a long call lets others run between two steps.
  */
 #include "kernel/sched/sched.h"
 
@@ -385,6 +385,13 @@ sched_preempt(void)
         return;
     current_thread()->switches_forced++;
     sched_yield();
+}
+
+bool
+sched_go_on(void)
+{
+    sched_preempt();
+    return !current_thread()->doomed;
 }
 
 static void

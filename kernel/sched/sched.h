@@ -37,6 +37,12 @@ void sched_yield(void);
 /* Switches if cpu->need_resched: called on the way back to user mode. */
 void sched_preempt(void);
 
+/*
+ * sched_go_on - the same between two steps of a long call, where it might sleep as well.
+ * Returns: false if the thread is to end: what more it did nobody would see.
+ */
+bool sched_go_on(void);
+
 /* The idle loop of this CPU; never returns. */
 void sched_idle(void) NORETURN;
 
