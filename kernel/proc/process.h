@@ -246,7 +246,7 @@ struct rusage_times {
 
 /*
  * process_wait - wait4 and waitid.
- * @which: > 0: that child; 0: own group; -1: any; < -1: group -which.
+ * @whom: any child, the one with this number, or those of this group (0: the caller's).
  * @options: WNOHANG, WUNTRACED (WSTOPPED), WCONTINUED, WEXITED, WNOWAIT.
  * @info, @usage: receive what is known of the child; @status: as wait4 tells.
  * Returns: the child's pid; 0 with WNOHANG and none; -ECHILD, -ERESTARTSYS.
@@ -256,7 +256,11 @@ struct wait_result {
     uid_t uid;
     struct rusage_times usage;
 };
-int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
+struct wait_whom {
+    int kind; /* P_ALL, P_PID, P_PGID */
+    pid_t id;
+};
+int64_t process_wait(struct wait_whom whom, unsigned options, struct wait_result *r);
 
 /*
  * process_kill_largest - for reclaim_set_hooks: ends the process that has the most memory; if none

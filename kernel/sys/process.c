@@ -153,6 +153,15 @@ fill_rusage(struct rusage *u, const struct rusage_times *t)
     u->majflt = (int64_t)t->major;
 }
 
+/* wait4's one number: a child, -1: any, 0: the own group, else a group's number below 0. */
+static struct wait_whom
+whom_of(pid_t pid)
+{
+    if (pid == -1)
+        return (struct wait_whom){P_ALL, 0};
+    return pid > 0 ? (struct wait_whom){P_PID, pid} : (struct wait_whom){P_PGID, -pid};
+}
+
 int64_t
 sys_wait4(const uint64_t a[6])
 {
@@ -165,7 +174,7 @@ sys_wait4(const uint64_t a[6])
     if ((pid_t)a[0] == INT32_MIN)
         return -ESRCH;
 
-    int64_t pid = process_wait((pid_t)a[0], options | WEXITED, &r);
+    int64_t pid = process_wait(whom_of((pid_t)a[0]), options | WEXITED, &r);
 
     if (pid <= 0)
         return pid;
@@ -203,7 +212,7 @@ int64_t
 sys_waitid(const uint64_t a[6])
 {
     unsigned options = (unsigned)a[3];
-    pid_t id = (pid_t)a[1], which = -1;
+    struct wait_whom whom = {(int)a[0], (pid_t)a[1]};
     struct siginfo info = {0};
     struct wait_result r;
     struct rusage usage;
@@ -212,14 +221,10 @@ sys_waitid(const uint64_t a[6])
          ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)) || a[0] > P_PGID)
         return -EINVAL;
-    if ((a[0] == P_PID && id <= 0) || (a[0] == P_PGID && id < 0))
+    if ((whom.kind == P_PID && whom.id <= 0) || (whom.kind == P_PGID && whom.id < 0))
         return -EINVAL;
-    if (a[0] == P_PID)
-        which = id;
-    else if (a[0] == P_PGID)
-        which = -id;
 
-    int64_t pid = process_wait(which, options, &r);
+    int64_t pid = process_wait(whom, options, &r);
 
     if (pid < 0)
         return pid;
