@@ -474,6 +474,11 @@ sys_setrlimit(const uint64_t a[6])
     return change_limit(current_process(), (unsigned)a[0], &new, &old);
 }
 
+#define RUSAGE_SELF     0
+#define RUSAGE_CHILDREN (-1)
+#define RUSAGE_THREAD   1
+
+/* SIMPLE: faults are the process's, also for one thread; switches the thread's, also for all. */
 int64_t
 sys_getrusage(const uint64_t a[6])
 {
@@ -483,20 +488,23 @@ sys_getrusage(const uint64_t a[6])
     struct rusage usage;
     int who = (int)a[0];
 
-    if (who != 0 && who != -1 && who != 1)
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
         return -EINVAL;
     spin_lock(&proc_lock);
-    if (who == -1) {
+    if (who == RUSAGE_CHILDREN) {
         t = (struct rusage_times){p->child_user, p->child_system, p->child_minor,
                                   p->child_major};
     } else {
-        process_times_locked(p, &t.user, &t.system);
+        if (who == RUSAGE_THREAD)
+            thread_times(current_thread(), &t.user, &t.system);
+        else
+            process_times_locked(p, &t.user, &t.system);
         t.minor = p->dead_minor + s->faults.minor;
         t.major = p->dead_major + s->faults.major;
     }
     spin_unlock(&proc_lock);
     fill_rusage(&usage, &t);
-    if (who != -1) {
+    if (who != RUSAGE_CHILDREN) {
         usage.maxrss = (int64_t)(s->resident_peak * PAGE_SIZE / KIB);
         usage.nvcsw = (int64_t)current_thread()->switches_voluntary;
         usage.nivcsw = (int64_t)current_thread()->switches_forced;
