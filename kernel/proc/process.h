@@ -279,6 +279,12 @@ int process_kill(pid_t pid, int sig, const struct siginfo *info);
 bool process_may_signal(struct process *target, int sig);
 /* May the caller look into @target's memory and set its limits: root, or the same owner? P held. */
 bool process_may_control_locked(struct process *target);
+/*
+ * May a caller to whom a process is open look into @s, its space: it keeps no secrets, or is the
+ * caller's own.  A process that executes a set-user-ID program has the new space some time before
+ * it has the new rights, and its other threads are still alive then.
+ */
+bool process_may_look_into(const struct space *s);
 /* No process of @session has a controlling terminal any more. */
 void process_forget_tty(pid_t session);
 void jobs_init(void);

@@ -24,7 +24,9 @@ open_space(pid_t tid, struct space **out)
     const struct task *t = task_find_locked(tid);
 
     if (t != NULL && t->thread->space != NULL)
-        err = process_may_control_locked(t->process) ? 0 : -EPERM;
+        err = process_may_control_locked(t->process) && process_may_look_into(t->thread->space)
+                  ? 0
+                  : -EPERM;
     if (err == 0)
         *out = space_get(t->thread->space);
     spin_unlock(&proc_lock);
