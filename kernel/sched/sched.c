@@ -52,6 +52,16 @@ slice_of(unsigned level)
     return SCHED_SLICE << level;
 }
 
+/* How long @t, whose turn it is, may run. */
+static nsec_t
+turn_of(struct thread *t)
+{
+    nsec_t full = slice_of(t->level), left = t->turn_left;
+
+    t->turn_left = 0;
+    return left != 0 ? MIN(left, full) : full;
+}
+
 static struct runq *
 my_runq(void)
 {
@@ -199,6 +209,7 @@ sched_make_runnable(struct thread *t)
     ASSERT(spin_held(&runqs[t->cpu].lock) && list_empty(&t->run_link));
     t->state = THREAD_RUNNABLE;
     t->level = 0; /* it waited for something: it goes first */
+    t->turn_left = 0;
     while (to != t->cpu) {
         unsigned from = t->cpu;
 
@@ -321,7 +332,7 @@ sched_switch(void)
 
     from->run_time += now - from->run_since;
     to->run_since = now;
-    to->slice_end = now + slice_of(to->level);
+    to->slice_end = now + turn_of(to);
     if (from != to) {
         bool irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
@@ -376,6 +387,16 @@ sched_yield(void)
     else if (t != c->idle)
         c->emigrant = t;
     sched_switch();
+}
+
+void
+sched_give_way(void)
+{
+    struct thread *t = current_thread();
+    nsec_t now = clock_now(), end = t->slice_end;
+
+    t->turn_left = end > now ? end - now : 0;
+    sched_yield();
 }
 
 void

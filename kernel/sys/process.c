@@ -538,7 +538,7 @@ int64_t
 sys_sched_yield(const uint64_t a[6])
 {
     (void)a;
-    sched_yield();
+    sched_give_way();
     return 0;
 }
 
