@@ -45,3 +45,8 @@ def test_flushes_are_asked_of_users_only(vm):
     script = ("read_it() { grep -w nr_tlb_remote_flush /proc/vmstat | cut -d' ' -f2; }; "
               "a=$(read_it); /tests/munmap_makes_holes >/dev/null || echo failed; b=$(read_it); echo $((b - a))")
     assert int(vm([BUSYBOX, "sh", "-c", script], cpus=4, realtime=False).ok().out) == 0
+
+
+def test_limits_leave_locks(vm):
+    """A process that executes itself while another sets its limits keeps its record locks; it takes two processors."""
+    vm(["/tests/limits_leave_locks"], cpus=2, realtime=False).ok()

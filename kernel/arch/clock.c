@@ -150,6 +150,15 @@ clock_set_alarm(nsec_t when)
 }
 
 void
+clock_advance_alarm(nsec_t when)
+{
+    irq_push_off();
+    if (when < alarms[this_cpu()->id])
+        clock_set_alarm(when);
+    irq_pop_off();
+}
+
+void
 clock_hold_alarm(void)
 {
     held[this_cpu()->id] = true;

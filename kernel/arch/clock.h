@@ -22,6 +22,9 @@ nsec_t clock_realtime(void);
  */
 void clock_set_alarm(nsec_t when);
 
+/* The same, unless there is an alarm already that comes before. */
+void clock_advance_alarm(nsec_t when);
+
 /*
  * clock_hold_alarm - no alarm on this CPU until clock_release_alarm(), which makes up for what
  * came due.  Interrupts off at the call of both; a halt may be in between.

@@ -16,6 +16,7 @@
 #include "kernel/lib/printf.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "mm/kmalloc.h"
 #include "mm/kvmap.h"
@@ -51,9 +52,10 @@ zero_read(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
     size_t start = u->left;
     int err = 0;
 
-    do /* a signal ends a long read; one that moved nothing would look like the file's end */
+    do { /* a signal ends a long read; one that moved nothing would look like the file's end */
+        sched_preempt();
         err = uio_put(u, frame_data(frame_zero), MIN(u->left, PAGE_SIZE));
-    while (u->left > 0 && err == 0 && !current_thread()->interrupted);
+    } while (u->left > 0 && err == 0 && !current_thread()->interrupted);
     return start != u->left ? (ssize_t)(start - u->left) : err;
 }
 
@@ -88,6 +90,7 @@ random_read(struct file *f UNUSED, struct uio *u, off_t *pos UNUSED)
 
     do { /* as above */
         size_t n = MIN(u->left, sizeof(buf));
+        sched_preempt();
         random_bytes(buf, n);
         err = uio_put(u, buf, n);
     } while (u->left > 0 && err == 0 && !current_thread()->interrupted);

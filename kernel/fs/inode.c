@@ -153,7 +153,7 @@ inode_new(struct super *s, ino_t ino, enum object_kind kind, const struct object
 static int
 inode_wait_loaded(struct inode *i)
 {
-    if (READ_ONCE(i->loading)) {
+    if (__atomic_load_n(&i->loading, __ATOMIC_ACQUIRE)) {
         mutex_lock_nested(&i->lock);
         mutex_unlock(&i->lock);
     }
@@ -170,11 +170,12 @@ inode_read_in(struct inode *i)
     int err = i->super->ops->read_inode(i);
 
     spin_lock(&icache_lock);
-    i->loading = false;
     if (err != 0) {
         i->load_failed = true;
         icache_remove(i);
     }
+    /* Last: who finds it loaded, with no lock, looks at nothing but load_failed any more. */
+    __atomic_store_n(&i->loading, false, __ATOMIC_RELEASE);
     spin_unlock(&icache_lock);
     mutex_unlock(&i->lock);
     if (err != 0) {

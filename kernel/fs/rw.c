@@ -18,6 +18,7 @@
 #include "kernel/fs/super.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/cred.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim.h"
@@ -49,6 +50,16 @@ is_shm_hole(struct object *o, pgidx_t index)
     return hole;
 }
 
+/*
+ * Between two pages: others get their turn, and who is to end reads or writes no more for itself.
+ * What the kernel does in its name (a core, a program to be loaded) is done whole.
+ */
+static bool
+interrupted_for_good(const struct uio *u)
+{
+    return !sched_go_on() && !u->kernel;
+}
+
 /* Reads what one page has of it. */
 static int
 read_page(struct object *o, struct uio *u, uint64_t pos, size_t n)
@@ -74,7 +85,7 @@ inode_read_uio(struct inode *i, struct uio *u, off_t *pos)
 
     while (u->left > 0 && err == 0) {
         uint64_t size = inode_size(i), at = (uint64_t)*pos;
-        if (at >= size)
+        if (at >= size || interrupted_for_good(u))
             break;
         size_t before = u->left;
         size_t n = MIN(MIN(PAGE_SIZE - (at & PAGE_MASK), size - at), u->left);
@@ -177,7 +188,7 @@ inode_write_uio(struct inode *i, struct uio *u, off_t *pos, bool append)
     char *bounce = kmalloc(PAGE_SIZE);
     if (bounce == NULL)
         return -ENOMEM;
-    while (u->left > 0 && err == 0) {
+    while (u->left > 0 && err == 0 && !interrupted_for_good(u)) {
         /* Pieces end at page ends, except when nobody knows yet where they go. */
         size_t n = append ? PAGE_SIZE : PAGE_SIZE - ((uint64_t)*pos & PAGE_MASK);
         size_t before = u->left;

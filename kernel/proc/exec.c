@@ -367,7 +367,7 @@ change_files(struct files *mine)
 {
     struct thread *t = current_thread();
 
-    spin_lock(&proc_lock); /* process_files() looks at it */
+    spin_lock(&proc_lock); /* process_files_locked() looks at it */
     struct files *shared = t->files;
 
     t->files = mine;

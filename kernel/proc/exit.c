@@ -294,17 +294,13 @@ task_exit(int status)
 /* ---- waiting ---- */
 
 static bool
-wanted(const struct process *child, pid_t which, unsigned options)
+wanted(const struct process *child, struct wait_whom whom, unsigned options)
 {
     bool clone = child->exit_signal != SIGCHLD;
 
     if (!(options & WALL) && clone != !!(options & WCLONE))
         return false;
-    if (which > 0)
-        return child->pid == which;
-    if (which == 0)
-        return child->pgrp == current_process()->pgrp;
-    return which == -1 || child->pgrp == -which;
+    return whom.kind == P_ALL || (whom.kind == P_PID ? child->pid : child->pgrp) == whom.id;
 }
 
 /* If @child has something to tell: fills in @r, forgets it (unless WNOWAIT), returns true. */
@@ -344,14 +340,14 @@ collect(struct process *child, unsigned options, struct wait_result *r)
  * is none. *dead: to be put.
  */
 static int64_t
-look(pid_t which, unsigned options, struct wait_result *r, struct process **dead)
+look(struct wait_whom whom, unsigned options, struct wait_result *r, struct process **dead)
 {
     struct process *child;
     int64_t result = -ECHILD;
 
     spin_lock(&proc_lock);
     list_for_each (child, &current_process()->children, sibling) {
-        if (!wanted(child, which, options))
+        if (!wanted(child, whom, options))
             continue;
         result = 0;
         if (!collect(child, options, r))
@@ -366,12 +362,16 @@ look(pid_t which, unsigned options, struct wait_result *r, struct process **dead
 }
 
 int64_t
-process_wait(pid_t which, unsigned options, struct wait_result *r)
+process_wait(struct wait_whom whom, unsigned options, struct wait_result *r)
 {
     struct process *dead = NULL;
     int64_t result = 0;
+
+    if (whom.kind == P_PGID && whom.id == 0)
+        whom.id = current_process()->pgrp;
+
     int err = wait_event_interruptible(&current_process()->wait,
-                                       (result = look(which, options, r, &dead)) != 0 ||
+                                       (result = look(whom, options, r, &dead)) != 0 ||
                                            (options & WNOHANG));
 
     if (dead != NULL)

@@ -13,6 +13,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/dev/tty.h"
 #include "kernel/lib/assert.h"
+#include "mm/space.h"
 
 /* ---- groups and sessions ---- */
 
@@ -131,6 +132,13 @@ process_may_control_locked(struct process *target)
         return true;
     return o != NULL && c->uid == o->uid && c->uid == o->euid && c->uid == o->suid &&
            c->gid == o->gid && c->gid == o->egid && c->gid == o->sgid;
+}
+
+bool
+process_may_look_into(const struct space *s)
+{
+    return s->dumpable || s == current_thread()->space ||
+           cred_privileged(current_thread()->cred);
 }
 
 struct group_signal {

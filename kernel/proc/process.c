@@ -194,17 +194,15 @@ process_space(struct process *p)
 }
 
 struct files *
-process_files(struct process *p)
+process_files_locked(struct process *p)
 {
-    struct files *files = NULL;
     struct task *t;
 
-    spin_lock(&proc_lock);
+    ASSERT(spin_held(&proc_lock));
     list_for_each (t, &p->tasks, link)
-        if (files == NULL && t->thread->files != NULL)
-            files_get(files = t->thread->files);
-    spin_unlock(&proc_lock);
-    return files;
+        if (t->thread->files != NULL)
+            return t->thread->files;
+    return NULL;
 }
 
 bool

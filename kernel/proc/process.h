@@ -157,14 +157,15 @@ unsigned process_count(void);
 /* The space of @p with a reference, or NULL once it is gone. */
 struct space *process_space(struct process *p);
 
-/* The same of its table of descriptors. */
-struct files *process_files(struct process *p);
-
 /* Accounts of all threads, dead and alive. P held. */
 void process_times_locked(struct process *p, nsec_t *user, nsec_t *system);
 
-/* The space and the descriptors of any thread that still has them, or NULL. P held. */
+/*
+ * The space and the descriptors of any thread that still has them, or NULL. P held, and for the
+ * descriptors that must do: with a reference of ours an exec would believe that others use them.
+ */
 struct space *process_space_locked(struct process *p);
+struct files *process_files_locked(struct process *p);
 
 /*
  * task_create - a thread more for @p, not yet seen by anybody.
@@ -245,7 +246,7 @@ struct rusage_times {
 
 /*
  * process_wait - wait4 and waitid.
- * @which: > 0: that child; 0: own group; -1: any; < -1: group -which.
+ * @whom: any child, the one with this number, or those of this group (0: the caller's).
  * @options: WNOHANG, WUNTRACED (WSTOPPED), WCONTINUED, WEXITED, WNOWAIT.
  * @info, @usage: receive what is known of the child; @status: as wait4 tells.
  * Returns: the child's pid; 0 with WNOHANG and none; -ECHILD, -ERESTARTSYS.
@@ -255,7 +256,11 @@ struct wait_result {
     uid_t uid;
     struct rusage_times usage;
 };
-int64_t process_wait(pid_t which, unsigned options, struct wait_result *r);
+struct wait_whom {
+    int kind; /* P_ALL, P_PID, P_PGID */
+    pid_t id;
+};
+int64_t process_wait(struct wait_whom whom, unsigned options, struct wait_result *r);
 
 /*
  * process_kill_largest - for reclaim_set_hooks: ends the process that has the most memory; if none
@@ -274,6 +279,12 @@ int process_kill(pid_t pid, int sig, const struct siginfo *info);
 bool process_may_signal(struct process *target, int sig);
 /* May the caller look into @target's memory and set its limits: root, or the same owner? P held. */
 bool process_may_control_locked(struct process *target);
+/*
+ * May a caller to whom a process is open look into @s, its space: it keeps no secrets, or is the
+ * caller's own.  A process that executes a set-user-ID program has the new space some time before
+ * it has the new rights, and its other threads are still alive then.
+ */
+bool process_may_look_into(const struct space *s);
 /* No process of @session has a controlling terminal any more. */
 void process_forget_tty(pid_t session);
 void jobs_init(void);

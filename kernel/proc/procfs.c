@@ -68,6 +68,8 @@ proc_space(const struct proc_inode *i, struct space **out)
     *out = process_space(i->process);
     int err = proc_may_look(i);
 
+    if (err == 0 && *out != NULL && !process_may_look_into(*out))
+        err = -EACCES;
     if (err != 0 && *out != NULL)
         space_put(*out);
     return err;

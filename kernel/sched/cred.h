@@ -1,7 +1,7 @@
 /*
  * cred.h - in whose name a thread acts.  Value type: copied at fork, changed only by its own
- * thread, with proc_lock held: under that others may read it.  (access() turns fsuid and fsgid for
- * a moment without it: others do not decide by these two.)
+ * thread, with proc_lock held: under that others may read it.  (access() changes fsuid, fsgid and
+ * cap_effective for a moment without it: others do not decide by these.)
  */
 #pragma once
 

@@ -9,8 +9,8 @@
  * A thread that wakes goes to an idle CPU if there is one, else where it ran before; a CPU that
  * has nothing to do takes threads from the others' queues.
  *
- * The kernel is not preempted: a switch happens where code sleeps, and on
- * the way back to user mode.
+ * The kernel is not preempted: a switch happens where code sleeps, on the way back to user mode,
+ * and where a long call lets others run between two steps.
  */
 #include "kernel/sched/sched.h"
 
@@ -50,6 +50,16 @@ static nsec_t
 slice_of(unsigned level)
 {
     return SCHED_SLICE << level;
+}
+
+/* How long @t, whose turn it is, may run. */
+static nsec_t
+turn_of(struct thread *t)
+{
+    nsec_t full = slice_of(t->level), left = t->turn_left;
+
+    t->turn_left = 0;
+    return left != 0 ? MIN(left, full) : full;
 }
 
 static struct runq *
@@ -199,6 +209,7 @@ sched_make_runnable(struct thread *t)
     ASSERT(spin_held(&runqs[t->cpu].lock) && list_empty(&t->run_link));
     t->state = THREAD_RUNNABLE;
     t->level = 0; /* it waited for something: it goes first */
+    t->turn_left = 0;
     while (to != t->cpu) {
         unsigned from = t->cpu;
 
@@ -321,7 +332,7 @@ sched_switch(void)
 
     from->run_time += now - from->run_since;
     to->run_since = now;
-    to->slice_end = now + slice_of(to->level);
+    to->slice_end = now + turn_of(to);
     if (from != to) {
         unsigned irq_was_on = c->irq_was_on; /* belongs to the thread, not to the CPU */
 
@@ -379,12 +390,29 @@ sched_yield(void)
 }
 
 void
+sched_give_way(void)
+{
+    struct thread *t = current_thread();
+    nsec_t now = clock_now(), end = t->slice_end;
+
+    t->turn_left = end > now ? end - now : 0;
+    sched_yield();
+}
+
+void
 sched_preempt(void)
 {
     if (likely(!this_cpu()->need_resched))
         return;
     current_thread()->switches_forced++;
     sched_yield();
+}
+
+bool
+sched_go_on(void)
+{
+    sched_preempt();
+    return !current_thread()->doomed;
 }
 
 static void

@@ -34,8 +34,20 @@ int sched_set_affinity(struct thread *t, uint32_t allowed) MUST_CHECK;
 /* Gives the CPU away; the caller stays runnable. */
 void sched_yield(void);
 
+/*
+ * The same, for a program that may do so again and again: what is left of its turn is the next
+ * one.  With a new turn each time it would never sink to the level of those who compute.
+ */
+void sched_give_way(void);
+
 /* Switches if cpu->need_resched: called on the way back to user mode. */
 void sched_preempt(void);
+
+/*
+ * sched_go_on - the same between two steps of a long call, where it might sleep as well.
+ * Returns: false if the thread is to end: what more it did nobody would see.
+ */
+bool sched_go_on(void);
 
 /* The idle loop of this CPU; never returns. */
 void sched_idle(void) NORETURN;

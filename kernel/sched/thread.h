@@ -43,6 +43,7 @@ struct thread {
     enum sleep_kind sleep_kind; /* what the present sleep ends by */
     uint8_t level;              /* 0 .. SCHED_LEVELS-1, 0 runs first */
     nsec_t slice_end;           /* when the running thread's turn is over */
+    nsec_t turn_left; /* own thread: of a turn that it gave up; 0: the next is a new one */
     struct list run_link;
     struct timeout sleep_timeout;
 

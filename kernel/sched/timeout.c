@@ -53,8 +53,8 @@ timeout_set(struct timeout *t, nsec_t when)
     bool first = armed->next == &t->link;
     irq_push_off();
     spin_unlock(&timeout_lock);
-    if (first)
-        clock_set_alarm(when);
+    if (first) /* the running thread's turn may end before that */
+        clock_advance_alarm(when);
     irq_pop_off();
 }
 

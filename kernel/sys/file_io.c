@@ -9,6 +9,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/uaccess.h"
 #include "kernel/fs/file.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sys/vector.h"
 #include "mm/kmalloc.h"
 
@@ -175,7 +176,7 @@ send(struct file *out, struct file *in, off_t *pos, size_t count, char *buf)
 {
     size_t done = 0;
 
-    while (done < count) {
+    while (done < count && sched_go_on()) {
         struct iovec iov;
         struct uio u;
         off_t at = *pos;

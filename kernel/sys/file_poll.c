@@ -18,8 +18,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/restart.h"
 #include "kernel/lib/string.h"
-#include "kernel/proc/signal.h"
-#include "kernel/sched/thread.h"
+#include "kernel/proc/process.h"
 #include "mm/kmalloc.h"
 
 struct item {
@@ -220,13 +219,26 @@ do_poll(vaddr_t ufds, unsigned nfds, nsec_t deadline)
     return r;
 }
 
+/*
+ * A wait with an end in time goes on after a signal without handler as a sleep does (sleep_for in
+ * time.c); the others need no more than the time that is left, which they tell the program.
+ */
 int64_t
 sys_poll(const uint64_t a[6])
 {
+    struct task *t = current_task();
     int ms = (int)a[2];
-    nsec_t deadline = ms < 0 ? UINT64_MAX : deadline_in((uint64_t)ms * NSEC_PER_MSEC);
+    nsec_t deadline = t->sleep_until != 0 ? t->sleep_until
+                      : ms < 0            ? UINT64_MAX
+                                          : deadline_in((uint64_t)ms * NSEC_PER_MSEC);
 
-    return do_poll(a[0], (unsigned)a[1], deadline);
+    t->sleep_until = 0;
+
+    int64_t r = do_poll(a[0], (unsigned)a[1], deadline);
+
+    if (r == -ERESTARTNOHAND)
+        t->sleep_until = deadline;
+    return r;
 }
 
 int64_t

@@ -138,13 +138,15 @@ sys_statx(const uint64_t a[6])
     return copy_to_user(a[4], &x, sizeof(x));
 }
 
-/* access() judges by the real ids, for set-ID programs; AT_EACCESS by the effective ones. */
+/*
+ * access() judges by the real ids and what these may do, for set-ID programs; AT_EACCESS by the
+ * effective ones.
+ */
 static int64_t
 access_at(int dirfd, vaddr_t upath, unsigned mode, unsigned flags)
 {
     struct cred *c = current_thread()->cred;
-    uid_t fsuid = c->fsuid;
-    gid_t fsgid = c->fsgid;
+    const struct cred saved = *c;
     struct inode *i;
 
     if ((mode & ~(unsigned)(R_OK | W_OK | X_OK)) != 0 ||
@@ -153,6 +155,7 @@ access_at(int dirfd, vaddr_t upath, unsigned mode, unsigned flags)
     if ((flags & AT_EACCESS) == 0) {
         c->fsuid = c->uid;
         c->fsgid = c->gid;
+        c->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
     }
     int err = find_inode(dirfd, upath, flags & ~AT_EACCESS, &i);
     if (err == 0) {
@@ -160,8 +163,9 @@ access_at(int dirfd, vaddr_t upath, unsigned mode, unsigned flags)
             err = inode_permission(i, mode);
         inode_put(i);
     }
-    c->fsuid = fsuid;
-    c->fsgid = fsgid;
+    c->fsuid = saved.fsuid;
+    c->fsgid = saved.fsgid;
+    c->cap_effective = saved.cap_effective;
     return err;
 }
 

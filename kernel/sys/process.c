@@ -153,6 +153,15 @@ fill_rusage(struct rusage *u, const struct rusage_times *t)
     u->majflt = (int64_t)t->major;
 }
 
+/* wait4's one number: a child, -1: any, 0: the own group, else a group's number below 0. */
+static struct wait_whom
+whom_of(pid_t pid)
+{
+    if (pid == -1)
+        return (struct wait_whom){P_ALL, 0};
+    return pid > 0 ? (struct wait_whom){P_PID, pid} : (struct wait_whom){P_PGID, -pid};
+}
+
 int64_t
 sys_wait4(const uint64_t a[6])
 {
@@ -165,7 +174,7 @@ sys_wait4(const uint64_t a[6])
     if ((pid_t)a[0] == INT32_MIN)
         return -ESRCH;
 
-    int64_t pid = process_wait((pid_t)a[0], options | WEXITED, &r);
+    int64_t pid = process_wait(whom_of((pid_t)a[0]), options | WEXITED, &r);
 
     if (pid <= 0)
         return pid;
@@ -203,7 +212,7 @@ int64_t
 sys_waitid(const uint64_t a[6])
 {
     unsigned options = (unsigned)a[3];
-    pid_t id = (pid_t)a[1], which = -1;
+    struct wait_whom whom = {(int)a[0], (pid_t)a[1]};
     struct siginfo info = {0};
     struct wait_result r;
     struct rusage usage;
@@ -212,14 +221,10 @@ sys_waitid(const uint64_t a[6])
          ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)) || a[0] > P_PGID)
         return -EINVAL;
-    if ((a[0] == P_PID && id <= 0) || (a[0] == P_PGID && id < 0))
+    if ((whom.kind == P_PID && whom.id <= 0) || (whom.kind == P_PGID && whom.id < 0))
         return -EINVAL;
-    if (a[0] == P_PID)
-        which = id;
-    else if (a[0] == P_PGID)
-        which = -id;
 
-    int64_t pid = process_wait(which, options, &r);
+    int64_t pid = process_wait(whom, options, &r);
 
     if (pid < 0)
         return pid;
@@ -368,33 +373,42 @@ sys_personality(const uint64_t a[6])
 /* ---- limits and accounts ---- */
 
 /*
- * Tells those who look at a limit where it does not cost them a lock.  Who changes it at the same
- * moment does so too: the last one of both sets what it is by then.
+ * Tells those who look at a limit in the space, where it does not cost them a lock.  Who changes
+ * it at the same moment does so too: the last one of both sets what it is by then.
  */
 static void
-apply_limit(struct process *p, unsigned which)
+apply_to_space(struct process *p, unsigned which)
 {
     struct space *s = process_space(p);
-    struct files *files = process_files(p);
 
-    if (s != NULL) {
-        mutex_lock(&s->lock);
-        uint64_t soft = READ_ONCE(p->rlimits[which].soft);
+    if (s == NULL)
+        return;
+    mutex_lock(&s->lock);
+    uint64_t soft = READ_ONCE(p->rlimits[which].soft);
 
-        if (which == RLIMIT_STACK)
-            s->stack_limit = soft;
-        else if (which == RLIMIT_DATA)
-            s->data_limit = soft;
-        else if (which == RLIMIT_AS)
-            s->as_limit = soft;
-        else if (which == RLIMIT_FSIZE && files != NULL)
-            files_set_size_limit(files, soft);
-        else if (which == RLIMIT_NOFILE && files != NULL)
-            files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
-        mutex_unlock(&s->lock);
-        space_put(s);
-    }
-    files_put(files);
+    if (which == RLIMIT_STACK)
+        s->stack_limit = soft;
+    else if (which == RLIMIT_DATA)
+        s->data_limit = soft;
+    else if (which == RLIMIT_AS)
+        s->as_limit = soft;
+    mutex_unlock(&s->lock);
+    space_put(s);
+}
+
+/* The same for those to whom proc_lock, which is held, keeps the way open. */
+static void
+apply_locked(struct process *p, unsigned which)
+{
+    uint64_t soft = p->rlimits[which].soft;
+    struct files *files = process_files_locked(p);
+
+    if (which == RLIMIT_CPU)
+        itimer_limit_locked(p);
+    else if (which == RLIMIT_FSIZE && files != NULL)
+        files_set_size_limit(files, soft);
+    else if (which == RLIMIT_NOFILE && files != NULL)
+        files_set_limit(files, (unsigned)MIN(soft, (uint64_t)FILES_MAX));
 }
 
 /* Reads and sets one limit of a process. @new: NULL: not asked for. */
@@ -414,11 +428,11 @@ change_limit(struct process *p, unsigned which, const struct rlimit *new, struct
         err = -EPERM;
     else if (new != NULL)
         p->rlimits[which] = *new;
-    if (err == 0 && new != NULL && which == RLIMIT_CPU)
-        itimer_limit_locked(p);
+    if (err == 0 && new != NULL)
+        apply_locked(p, which);
     spin_unlock(&proc_lock);
     if (new != NULL && err == 0)
-        apply_limit(p, which);
+        apply_to_space(p, which);
     return err;
 }
 
@@ -460,6 +474,11 @@ sys_setrlimit(const uint64_t a[6])
     return change_limit(current_process(), (unsigned)a[0], &new, &old);
 }
 
+#define RUSAGE_SELF     0
+#define RUSAGE_CHILDREN (-1)
+#define RUSAGE_THREAD   1
+
+/* SIMPLE: faults are the process's, also for one thread; switches the thread's, also for all. */
 int64_t
 sys_getrusage(const uint64_t a[6])
 {
@@ -469,20 +488,23 @@ sys_getrusage(const uint64_t a[6])
     struct rusage usage;
     int who = (int)a[0];
 
-    if (who != 0 && who != -1 && who != 1)
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
         return -EINVAL;
     spin_lock(&proc_lock);
-    if (who == -1) {
+    if (who == RUSAGE_CHILDREN) {
         t = (struct rusage_times){p->child_user, p->child_system, p->child_minor,
                                   p->child_major};
     } else {
-        process_times_locked(p, &t.user, &t.system);
+        if (who == RUSAGE_THREAD)
+            thread_times(current_thread(), &t.user, &t.system);
+        else
+            process_times_locked(p, &t.user, &t.system);
         t.minor = p->dead_minor + s->faults.minor;
         t.major = p->dead_major + s->faults.major;
     }
     spin_unlock(&proc_lock);
     fill_rusage(&usage, &t);
-    if (who != -1) {
+    if (who != RUSAGE_CHILDREN) {
         usage.maxrss = (int64_t)(s->resident_peak * PAGE_SIZE / KIB);
         usage.nvcsw = (int64_t)current_thread()->switches_voluntary;
         usage.nivcsw = (int64_t)current_thread()->switches_forced;
@@ -516,7 +538,7 @@ int64_t
 sys_sched_yield(const uint64_t a[6])
 {
     (void)a;
-    sched_yield();
+    sched_give_way();
     return 0;
 }
 

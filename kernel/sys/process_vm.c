@@ -8,6 +8,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sys/vector.h"
 #include "mm/fault.h"
 #include "mm/kmalloc.h"
@@ -23,7 +24,9 @@ open_space(pid_t tid, struct space **out)
     const struct task *t = task_find_locked(tid);
 
     if (t != NULL && t->thread->space != NULL)
-        err = process_may_control_locked(t->process) ? 0 : -EPERM;
+        err = process_may_control_locked(t->process) && process_may_look_into(t->thread->space)
+                  ? 0
+                  : -EPERM;
     if (err == 0)
         *out = space_get(t->thread->space);
     spin_unlock(&proc_lock);
@@ -41,7 +44,7 @@ move_between(struct uio *u, struct space *s, const struct uio *them, unsigned ac
     for (unsigned k = 0; k < them->count && err == 0; k++) {
         vaddr_t va = them->iov[k].base, end = va + them->iov[k].len;
 
-        while (va < end && u->left > 0 && err == 0) {
+        while (va < end && u->left > 0 && err == 0 && sched_go_on()) {
             size_t n = MIN(MIN(end - va, u->left), PAGE_SIZE - (va & PAGE_MASK));
 
             if (access == PROT_READ)

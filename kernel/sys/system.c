@@ -97,11 +97,14 @@ sys_getrandom(const uint64_t a[6])
     for (size_t done = 0; done < n;) {
         size_t part = MIN(n - done, sizeof(chunk));
 
+        sched_preempt();
         random_bytes(chunk, part);
         size_t moved = copy_to_user_partial(a[0] + done, chunk, part);
         done += moved;
         if (moved < part)
             return done > 0 ? (int64_t)done : -EFAULT;
+        if (current_thread()->interrupted) /* a long one; up to 256 bytes always come whole */
+            return (int64_t)done;
     }
     return (int64_t)n;
 }
