@@ -717,6 +717,18 @@ object_sync(struct object *o, pgidx_t start, pgidx_t end)
 }
 
 int
+object_write_back(struct object *o)
+{
+    mutex_lock(&vm_lock);
+
+    int err = write_dirty(o, 0, UINT64_MAX);
+    bool failed = o->write_error;
+
+    mutex_unlock(&vm_lock);
+    return failed ? -EIO : err;
+}
+
+int
 object_sync_all(void)
 {
     int first_error = 0;

@@ -122,6 +122,9 @@ void object_resize(struct object *o, uint64_t size);
  */
 int object_sync(struct object *o, pgidx_t start, pgidx_t end) MUST_CHECK;
 
+/* The same for all of it; but what it returns, the next object_sync tells again. */
+int object_write_back(struct object *o) MUST_CHECK;
+
 /*
  * Throws away every page, dirty or not; nobody maps or pins any (the inode
  * is being evicted). Sleeps.

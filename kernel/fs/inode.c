@@ -250,14 +250,15 @@ inode_forget(struct inode *i)
 
 /*
  * Writes @i and takes it out of the table if nobody came meanwhile. The caller's reference is
- * used up.  While it is written it can still be found: were it taken out first, a look-up would
- * read the old one from the disk.
+ * used up.  If something could not be written, it stays for an fsync to tell.  While it is
+ * written it can still be found: were it taken out first, a look-up would read the old one from
+ * the disk.
  */
 static bool
 try_evict(struct inode *i, bool force)
 {
     bool evict = false;
-    int err = object_sync(&i->object, 0, UINT64_MAX);
+    int err = object_write_back(&i->object);
     int err2 =
         READ_ONCE(i->dirty) ? inode_write(i) : 0; /* who frees memory waits for few locks */
 
