@@ -32,13 +32,12 @@ STRESSORS = {
 }
 
 
-@pytest.mark.parametrize("name", STRESSORS)
-def test_stress_ng(vm, name):
-    """Each stressor ends by itself, finds nothing wrong, and pages went to swap meanwhile."""
+def stress(vm, name, **machine):
+    """The stressor ends by itself, finds nothing wrong, and pages went to swap meanwhile."""
     stress_ng = find("stress-ng")
     script = f"{stress_ng} {STRESSORS[name]} --verify --metrics; echo status $?; cat /proc/vmstat"
     run = vm([BUSYBOX, "sh", "-c", script], mem="48M", swap="256M", add=with_libraries(stress_ng),
-             timeout=1200).ok()
+             timeout=1200, **machine).ok()
     said = run.err + run.log[-3000:]
     assert "\nstatus 0\n" in "\n" + run.out, said
     assert "fail:" not in run.err and "successful run completed" in run.err, said
@@ -46,6 +45,18 @@ def test_stress_ng(vm, name):
     assert ops.get(name, 0) > 0, said
     counters = dict(line.split() for line in run.out.splitlines() if " " in line)
     assert int(counters["pswpout"]) > 0 and int(counters["oom_kill"]) == 0, run.out
+
+
+@pytest.mark.parametrize("name", STRESSORS)
+def test_stress_ng(vm, name):
+    """On the machine that is asked for."""
+    stress(vm, name)
+
+
+def test_given_back_and_taken_at_once(vm):
+    """Truly at once: what others gave back and took again while the pager looked away is no want of memory."""
+    for seed in (1, 2):
+        stress(vm, "clone", cpus=4, realtime=True, seed=seed)
 
 
 ROWS = 100_000
