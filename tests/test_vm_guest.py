@@ -84,6 +84,13 @@ def test_timeout_of_a_program_that_waits(vm):
     assert done.status == 124 and b"the program was running" in done.stderr
 
 
+def test_timeout_of_a_program_that_swaps(vm):
+    """It waits for its disk most of the time, and that is no lost wake-up."""
+    done = vm(["/tests/more_than_memory", "200"], mem="24M", swap="256M", timeout=10, append="policy=random",
+              fsck=False)
+    assert done.status == 124 and b"the disks were at work" in done.stderr
+
+
 def test_kernel_segments_have_only_their_rights(built):
     text = subprocess.run(["readelf", "-lW", os.path.join(built, "vitrine.elf")], capture_output=True, text=True,
                           check=True).stdout

@@ -106,9 +106,14 @@ def in_small_loop(samples):
     return max(places) - min(places) <= LOOP_BYTES
 
 
+def disk_operations(running):
+    """How often each disk was read, written and flushed, as text."""
+    return re.findall(r"^\w+:|\w+_operations=\d+", running.monitor("info blockstats"), re.M)
+
+
 def timeout(seconds, running):
     """--timeout passed; say what the guest was doing.  A dead machine is still a hang, not a slow program."""
-    log, looks = running.folder.text("kernel.log"), []
+    log, looks, disks = running.folder.text("kernel.log"), [], disk_operations(running)
     for _ in range(4):
         looks.append(running.registers())
         if not looks[-1]:
@@ -121,6 +126,8 @@ def timeout(seconds, running):
     elif stuck and all(map(in_small_loop, zip(*looks))):
         return End(KERNEL, f"hang: stuck with interrupts off at {machine.symbol(cpus[0]['rip'])} after "
                            f"{seconds:g} seconds")
+    elif disk_operations(running) != disks:
+        doing = "the disks were at work; if it is swap, more memory (--mem) makes it faster"
     elif all(cpu["halted"] for cpu in cpus):
         doing = "every processor was idle: the program waits for something that does not come"
     else:
