@@ -178,7 +178,7 @@ def test_a_run_that_is_over(built, tmp_path):
     run = [ROOT / "vm", "run", "--timeout", "10", "--", "sh", "-c", "kill -STOP $$"]
     assert subprocess.run(run, env=env, check=False).returncode == 124
     commands = ["vm ps", "print init_process->pid", "thread apply all backtrace", "lastwrite &init_process",
-                "rewind 14000000", "print init_process", "vm at 1 backtrace"]
+                "rewind 9500000", "print init_process", "vm at 1 backtrace"]
     script = tmp_path / "commands.py"
     script.write_text(DRIVER.format(commands=commands, prompt=PROMPT), encoding="utf-8")
     done = subprocess.run([ROOT / "vm", "gdb", "--", "-nx", "-batch", "-x", script], env=env, capture_output=True,
@@ -188,7 +188,7 @@ def test_a_run_that_is_over(built, tmp_path):
     assert by["print init_process->pid"] == ["$1 = 1"], done
     assert any("sys_rt_sigtimedwait" in line for line in by["thread apply all backtrace"]), done
     assert any("process_start_init" in line for line in by["lastwrite &init_process"]), done
-    assert " as it was at instruction 1400" in by["rewind 14000000"][0], done
+    assert " as it was at instruction 950" in by["rewind 9500000"][0], done
     assert by["vm at 1 backtrace"] == ["the machine of this run is over; this takes one that runs: "
                                        "./vm run --gdb -- PROGRAM"], done
 

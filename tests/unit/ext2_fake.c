@@ -522,6 +522,12 @@ object_sync(struct object *o, pgidx_t start, pgidx_t end)
     return error;
 }
 
+int
+object_write_back(struct object *o)
+{
+    return object_sync(o, 0, UINT64_MAX);
+}
+
 void
 object_drop_pages(struct object *o)
 {

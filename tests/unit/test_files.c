@@ -45,8 +45,9 @@ char *getenv(const char *name);
 
 /* ---- fakes: processor, locks, sleeping ---- */
 
-static struct cred the_cred = {.cap_effective = CAP_ALL};
-static struct thread the_thread = {.cred = &the_cred};
+static struct cred the_cred = {.cap_permitted = CAP_ALL, .cap_effective = CAP_ALL};
+static struct task the_task;
+static struct thread the_thread = {.cred = &the_cred, .task = &the_task};
 static long spins, mutexes, mallocs;
 static unsigned no_memory; /* one allocation in so many fails */
 
@@ -217,6 +218,12 @@ sched_prepare_sleep(void)
 void
 sched_cancel_sleep(void)
 {
+}
+
+bool
+sched_go_on(void)
+{
+    return true;
 }
 
 /* Nobody will ever wake us: a deadline passes at once, for ever means a signal comes. */
@@ -450,6 +457,12 @@ object_retire(struct object *o)
 
 int
 object_sync(struct object *o UNUSED, pgidx_t start UNUSED, pgidx_t end UNUSED)
+{
+    return 0;
+}
+
+int
+object_write_back(struct object *o UNUSED)
 {
     return 0;
 }
@@ -1241,7 +1254,7 @@ main(void)
     for (steps = many != NULL ? 0 : steps; many != NULL && *many != '\0'; many++)
         steps = steps * 10 + (uint64_t)(*many - '0');
     boot();
-    the_cred = (struct cred){.cap_effective = CAP_ALL};
+    the_cred = (struct cred){.cap_permitted = CAP_ALL, .cap_effective = CAP_ALL};
     if (!root)
         the_cred = (struct cred){.uid = 1000, .euid = 1000, .fsuid = 1000, .fsgid = 1000};
     snprintf(folder, sizeof(folder), "/tmp/test_files.%ld", syscall(39 /* getpid */));
