@@ -76,24 +76,6 @@ watch(const char *what, void (*call)(void))
     CHECK(what, forced_switches() - before >= 2);
 }
 
-/* On one processor, whichever that is; the child runs there too. */
-static pid_t
-share_processor(void)
-{
-    unsigned long mask[16] = {0};
-    unsigned k = 0;
-
-    MUST(syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask));
-    while (mask[k] == 0)
-        k++;
-    mask[k] &= -mask[k];
-    MUST(syscall(SYS_sched_setaffinity, 0, (k + 1) * sizeof(mask[0]), mask));
-    pid_t pid = (pid_t)MUST(fork());
-    while (pid == 0)
-        continue;
-    return pid;
-}
-
 int
 main(void)
 {

@@ -243,6 +243,42 @@ wait_for_signals(void)
     return poll(NULL, 0, -1);
 }
 
+/* stay_here - on one processor from now on, whichever that is; children too. */
+SHARED void
+stay_here(void)
+{
+    unsigned long mask[16] = {0};
+    unsigned k = 0;
+
+    MUST(syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask));
+    while (mask[k] == 0)
+        k++;
+    mask[k] &= -mask[k];
+    MUST(syscall(SYS_sched_setaffinity, 0, (k + 1) * sizeof(mask[0]), mask));
+}
+
+/* share_processor - stay here, beside a child that does nothing but compute; returns its pid. */
+SHARED pid_t
+share_processor(void)
+{
+    stay_here();
+    pid_t pid = (pid_t)MUST(fork());
+    while (pid == 0)
+        continue;
+    return pid;
+}
+
+/* used_ms - milliseconds of processor time, by getrusage(@who). */
+SHARED long
+used_ms(int who)
+{
+    struct rusage u;
+
+    MUST(getrusage(who, &u));
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
 /* A gate is a pipe that one process waits at until another opens it. */
 struct gate {
     int fd[2];

@@ -6,16 +6,6 @@
 #include <pthread.h>
 #include <time.h>
 
-static long
-used_ms(int who)
-{
-    struct rusage u;
-
-    MUST(getrusage(who, &u));
-    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
-           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
-}
-
 static void *
 work(void *arg)
 {

@@ -5,30 +5,6 @@
 
 #include <sched.h>
 
-static long
-used_ms(int who)
-{
-    struct rusage u;
-
-    MUST(getrusage(who, &u));
-    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
-           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
-}
-
-/* On one processor, whichever that is. */
-static void
-stay_here(void)
-{
-    unsigned long mask[16] = {0};
-    unsigned k = 0;
-
-    MUST(syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask));
-    while (mask[k] == 0)
-        k++;
-    mask[k] &= -mask[k];
-    MUST(syscall(SYS_sched_setaffinity, 0, (k + 1) * sizeof(mask[0]), mask));
-}
-
 int
 main(void)
 {
