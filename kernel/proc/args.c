@@ -40,6 +40,7 @@ args_init(struct args *a, uint64_t stack_limit)
 void
 args_free(struct args *a)
 {
+    /* They were filled in order. */
     for (size_t i = 0; a->pages != NULL && i < PAGES_MAX && a->pages[i] != NULL; i++)
         kfree(a->pages[i]);
     kfree(a->pages);

@@ -120,18 +120,21 @@ def timeout(seconds, running):
             break
         time.sleep(0.2)
     cpus = looks[-1]
+    disks_work = bool(cpus) and disk_operations(running) != disks
     stuck = all(looks) and not any(cpu["interrupts"] or cpu["cpl"] for look in looks for cpu in look)
     if not cpus:
         doing = "QEMU does not say what the guest was doing"
     elif stuck and all(map(in_small_loop, zip(*looks))):
         return End(KERNEL, f"hang: stuck with interrupts off at {machine.symbol(cpus[0]['rip'])} after "
                            f"{seconds:g} seconds")
-    elif disk_operations(running) != disks:
-        doing = "the disks were at work; if it is swap, more memory (--mem) makes it faster"
     elif all(cpu["halted"] for cpu in cpus):
-        doing = "every processor was idle: the program waits for something that does not come"
+        doing = "every processor was idle"
+        if not disks_work:
+            doing += ": the program waits for something that does not come"
     else:
         busy = next(cpu for cpu in cpus if not cpu["halted"])
         doing = f"the {'program' if busy['cpl'] else 'kernel'} was running at {machine.symbol(busy['rip'])}"
+    if disks_work:
+        doing += "; the disks were at work: if that was swap, more memory (--mem) makes it faster"
     end = f"; the kernel's last messages:\n{last_lines(log, 5)}" if log.strip() else "; the kernel said nothing"
     return End(TIMEOUT, f"timeout: not done after {seconds:g} seconds; {doing}{end}")
